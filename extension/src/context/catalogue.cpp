@@ -1,0 +1,139 @@
+#include "context/catalogue.hpp"
+
+namespace tenancy::context {
+
+namespace {
+
+// Column numbers of sql/10_catalog.sql; columns are only ever appended there.
+enum organizations_column : AttrNumber { organizations_id = 1, organizations_status = 4 };
+enum tenants_column : AttrNumber {
+    tenants_id = 1,
+    tenants_organization_id = 2,
+    tenants_slug = 3,
+    tenants_status = 5,
+    tenants_external_key = 6,
+    tenants_external_key_bigint = 7,
+};
+enum memberships_column : AttrNumber { memberships_tenant_id = 1, memberships_user_id = 2, memberships_role = 3 };
+
+Oid relation_named(Oid schema, const char* name) {
+    Oid relation = get_relname_relid(name, schema);
+    if (!OidIsValid(relation))
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("relation \"tenancy.%s\" does not exist", name),
+                        errhint("Create the extension in this database: CREATE EXTENSION tenancy.")));
+    return relation;
+}
+
+Oid own_relation(const char* name) { return relation_named(get_namespace_oid("tenancy", false), name); }
+
+Datum uuid_datum(const uuid& id) { return PointerGetDatum(const_cast<std::uint8_t*>(id.bytes)); }
+
+/// The one row that the keys find by an index, or none.
+class row_lookup {
+public:
+    row_lookup(const char* table, const char* index, Snapshot snapshot, int nkeys, ScanKey keys)
+        : m_table{table_open(own_relation(table), AccessShareLock)},
+          m_scan{systable_beginscan(m_table, own_relation(index), true, snapshot, nkeys, keys)},
+          m_tuple{systable_getnext(m_scan)} {}
+
+    bool found() const { return HeapTupleIsValid(m_tuple); }
+
+    Datum column(AttrNumber number, bool& is_null) const {
+        return heap_getattr(m_tuple, number, RelationGetDescr(m_table), &is_null);
+    }
+
+    bool text_is(AttrNumber number, const char* expected) const {
+        bool is_null;
+        Datum value = column(number, is_null);
+        return !is_null && std::strcmp(TextDatumGetCString(value), expected) == 0;
+    }
+
+    uuid uuid_of(AttrNumber number) const {
+        bool is_null;
+        uuid value{};
+        Datum datum = column(number, is_null);
+        if (!is_null) std::memcpy(value.bytes, DatumGetUUIDP(datum)->data, sizeof value.bytes);
+        return value;
+    }
+
+    /// Not a destructor: an error of PostgreSQL skips those, and the transaction's abort closes what is open.
+    void close() {
+        systable_endscan(m_scan);
+        table_close(m_table, AccessShareLock);
+    }
+
+private:
+    Relation m_table;
+    SysScanDesc m_scan;
+    HeapTuple m_tuple;
+};
+
+void read_tenant(const tenant_name& name, Snapshot snapshot, standing& result, uuid& organization, bool& is_active) {
+    ScanKeyData key;
+    if (name.is_slug)
+        ScanKeyInit(&key, tenants_slug, BTEqualStrategyNumber, F_TEXTEQ, CStringGetTextDatum(name.slug));
+    else
+        ScanKeyInit(&key, tenants_id, BTEqualStrategyNumber, F_UUID_EQ, uuid_datum(name.id));
+
+    row_lookup row{"tenants", name.is_slug ? "tenants_slug_key" : "tenants_pkey", snapshot, 1, &key};
+    if (row.found()) {
+        bool is_null;
+        is_active = row.text_is(tenants_status, "active");
+        result.tenant_id = row.uuid_of(tenants_id);
+        organization = row.uuid_of(tenants_organization_id);
+        Datum external_key = row.column(tenants_external_key, is_null);
+        if (!is_null) strlcpy(result.external_key, TextDatumGetCString(external_key), sizeof result.external_key);
+        Datum number = row.column(tenants_external_key_bigint, is_null);
+        result.has_external_key_bigint = !is_null;
+        if (!is_null) result.external_key_bigint = DatumGetInt64(number);
+    }
+    row.close();
+}
+
+bool organization_is_active(const uuid& organization, Snapshot snapshot) {
+    ScanKeyData key;
+    ScanKeyInit(&key, organizations_id, BTEqualStrategyNumber, F_UUID_EQ, uuid_datum(organization));
+    row_lookup row{"organizations", "organizations_pkey", snapshot, 1, &key};
+    bool is_active = row.found() && row.text_is(organizations_status, "active");
+    row.close();
+    return is_active;
+}
+
+bool read_membership(const uuid& tenant, const uuid& user, Snapshot snapshot, standing& result) {
+    ScanKeyData keys[2];
+    ScanKeyInit(&keys[0], memberships_tenant_id, BTEqualStrategyNumber, F_UUID_EQ, uuid_datum(tenant));
+    ScanKeyInit(&keys[1], memberships_user_id, BTEqualStrategyNumber, F_UUID_EQ, uuid_datum(user));
+    row_lookup row{"memberships", "memberships_pkey", snapshot, 2, keys};
+    if (row.found()) {
+        bool is_null;
+        Datum role = row.column(memberships_role, is_null);
+        strlcpy(result.role, TextDatumGetCString(role), sizeof result.role);
+    }
+    bool is_member = row.found();
+    row.close();
+    return is_member;
+}
+
+/// In parallel mode no newer snapshot may be taken; the query's own is then the one to use.
+Snapshot snapshot_of_now() { return IsInParallelMode() ? GetActiveSnapshot() : GetLatestSnapshot(); }
+
+} // namespace
+
+standing look_up(const tenant_name& tenant, const optional_uuid& user) {
+    standing result{};
+    uuid organization{};
+    bool tenant_is_active = false;
+
+    Snapshot snapshot = RegisterSnapshot(snapshot_of_now());
+    read_tenant(tenant, snapshot, result, organization, tenant_is_active);
+    bool organization_active = organization_is_active(organization, snapshot);
+    bool is_member = !user.is_set || read_membership(result.tenant_id, user.value, snapshot, result);
+    UnregisterSnapshot(snapshot);
+
+    result.may_enter = tenant_is_active && organization_active && is_member;
+    return result;
+}
+
+Oid signal_relation() { return own_relation("context_signal"); }
+
+} // namespace tenancy::context

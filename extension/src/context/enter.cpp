@@ -1,0 +1,97 @@
+#include "context/enter.hpp"
+
+#include "context/errors.hpp"
+#include "context/verdict.hpp"
+
+namespace tenancy::context {
+
+namespace {
+
+ProcessUtility_hook_type next_process_utility = nullptr;
+
+/// The transaction that last declared a holdable cursor without a tenant.
+LocalTransactionId holdable_declared_in = InvalidLocalTransactionId;
+
+bool same(const optional_uuid& a, const optional_uuid& b) {
+    return a.is_set == b.is_set && (!a.is_set || a.value == b.value);
+}
+
+/// Whom the transaction belongs to: who was entered in it, else whom the session brought along.
+const identity& owner_of_transaction() {
+    const identity& sealed = sealed_identity();
+    return sealed.tenant.is_set ? sealed : current_settings().who;
+}
+
+/// A role that may write the setting itself, and a superuser, are not bound by the seal.
+bool may_switch() {
+    return superuser() || pg_parameter_aclcheck(parameter_tenant_id, GetUserId(), ACL_SET) == ACLCHECK_OK;
+}
+
+void check_seal(const identity& entering) {
+    const identity& owner = owner_of_transaction();
+    if (!owner.tenant.is_set || may_switch()) return;
+    // From a tenant to a user in it is a step down and allowed; the other way, and to another user, is not.
+    bool is_same_tenant = same(owner.tenant, entering.tenant);
+    bool is_same_user = !owner.user.is_set || same(owner.user, entering.user);
+    if (!is_same_tenant || !is_same_user) raise_sealed();
+}
+
+void check_can_last(bool is_local) {
+    if (!is_local || IsTransactionBlock() || IsSubTransaction()) return;
+    ereport(ERROR, (errcode(ERRCODE_NO_ACTIVE_SQL_TRANSACTION),
+                    errmsg("a local tenant context needs a transaction block"),
+                    errdetail("It would end with this statement."),
+                    errhint("Begin a transaction first, or pass is_local => false to keep it for the session.")));
+}
+
+void process_utility(PlannedStmt* statement, const char* query, bool read_only_tree, ProcessUtilityContext context,
+                     ParamListInfo parameters, QueryEnvironment* environment, DestReceiver* destination,
+                     QueryCompletion* completion) {
+    if (IsA(statement->utilityStmt, DeclareCursorStmt) &&
+        (reinterpret_cast<DeclareCursorStmt*>(statement->utilityStmt)->options & CURSOR_OPT_HOLD)) {
+        if (current_settings().who.tenant.is_set)
+            ereport(ERROR, (errcode(errcode_of(sqlstate::context_sealed)),
+                            errmsg("a holdable cursor cannot be declared while a tenant is set"),
+                            errdetail("Its rows would outlive the transaction, and so the tenant's context."),
+                            errhint("Declare the cursor without WITH HOLD and fetch from it in this transaction.")));
+        holdable_declared_in = pg::local_transaction_id();
+    }
+    auto* next = next_process_utility ? next_process_utility : standard_ProcessUtility;
+    next(statement, query, read_only_tree, context, parameters, environment, destination, completion);
+}
+
+} // namespace
+
+uuid enter(const tenant_name& tenant, const optional_uuid& user, bool is_local) {
+    check_can_last(is_local);
+
+    std::uint64_t before = changes_seen();
+    standing found = look_up(tenant, user);
+    identity entering{{true, found.tenant_id}, user};
+    // Who belongs to somebody learns nothing else: the seal is looked at first, and for unknown tenants too.
+    check_seal(entering);
+    if (!found.may_enter) raise_not_available();
+    if (holdable_declared_in == pg::local_transaction_id())
+        ereport(ERROR, (errcode(errcode_of(sqlstate::context_sealed)),
+                        errmsg("a tenant cannot be entered after a holdable cursor was declared"),
+                        errdetail("The cursor would carry the tenant's rows out of this transaction."),
+                        errhint("Enter the tenant in a transaction of its own.")));
+
+    assign(entering, found.role, is_local);
+    seal(entering);
+    settle_as(found, before);
+    return found.tenant_id;
+}
+
+void leave() {
+    const identity owner = owner_of_transaction();
+    assign(identity{}, "", false);
+    if (owner.tenant.is_set) seal(owner);
+}
+
+void watch_holdable_cursors() {
+    next_process_utility = ProcessUtility_hook;
+    ProcessUtility_hook = process_utility;
+}
+
+} // namespace tenancy::context

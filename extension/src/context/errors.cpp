@@ -1,0 +1,35 @@
+#include "context/errors.hpp"
+
+namespace tenancy::context {
+
+void raise_no_tenant() {
+    ereport(ERROR,
+            (errcode(errcode_of(sqlstate::no_tenant)), errmsg("no tenant is set"),
+             errdetail("Protected tables are read and written in the context of one tenant."),
+             errhint("Begin a transaction and call tenancy.set_tenant() with the tenant's id or slug.")));
+    pg_unreachable();
+}
+
+// One text for unknown, suspended, deleted and not-a-member, so that nobody can tell which tenants exist.
+void raise_not_available() {
+    ereport(ERROR, (errcode(errcode_of(sqlstate::tenant_not_available)), errmsg("tenant is not available"),
+                    errhint("Check the tenant's id or slug, that it is active, and that the user is a member.")));
+    pg_unreachable();
+}
+
+void raise_sealed() {
+    ereport(ERROR, (errcode(errcode_of(sqlstate::context_sealed)), errmsg("context is sealed"),
+                    errdetail("This transaction belongs to another tenant or user already."),
+                    errhint("End the transaction and enter in a new one; call tenancy.leave() first where the context "
+                            "was set for the session.")));
+    pg_unreachable();
+}
+
+void raise_may_not_write(const char* role) {
+    ereport(ERROR, (errcode(errcode_of(sqlstate::role_permission_denied)), errmsg("permission denied by role"),
+                    errdetail("Role \"%s\" may not write in this tenant.", role),
+                    errhint("Act as a member with a role that may write, such as \"editor\".")));
+    pg_unreachable();
+}
+
+} // namespace tenancy::context

@@ -1,0 +1,74 @@
+#include "context/verdict.hpp"
+
+#include "pure/roles.hpp"
+
+namespace tenancy::context {
+
+namespace {
+
+verdict last{};
+
+/// Counts the messages that a tenant, organization or membership changed.
+std::uint64_t generation = 1;
+
+/// What `last` was decided from: a verdict is good for later transactions while both are unchanged.
+std::uint64_t decided_stamp = 0;
+std::uint64_t decided_generation = 0;
+
+Oid signal = InvalidOid;
+
+void on_invalidation(Datum, Oid relation) {
+    if (!OidIsValid(relation) || relation == signal) ++generation;
+}
+
+} // namespace
+
+const verdict& last_verdict() noexcept { return last; }
+
+void forget_verdict() noexcept { last.holds = false; }
+
+std::uint64_t changes_seen() {
+    signal = signal_relation();
+    return generation;
+}
+
+void settle_as(const standing& found, std::uint64_t changes_seen_before) {
+    const settings& now = current_settings();
+    std::size_t key_length = std::strlen(found.external_key);
+    last.has_external_key = key_length > 0;
+    SET_VARSIZE(last.external_key, VARHDRSZ + key_length);
+    std::memcpy(VARDATA(last.external_key), found.external_key, key_length);
+    last.has_external_key_bigint = found.has_external_key_bigint;
+    last.external_key_bigint = found.external_key_bigint;
+    last.tenant = found.tenant_id;
+    // A member's role is what the catalogue says today; without a user it is what the credential said.
+    strlcpy(last.role, now.who.user.is_set ? found.role : now.role, sizeof last.role);
+    last.may_write = role_may_write(last.role);
+    last.transaction = pg::local_transaction_id();
+    decided_stamp = now.stamp;
+    decided_generation = changes_seen_before;
+    last.holds = true;
+}
+
+status settle() {
+    if (is_settled()) return status::settled;
+
+    const settings& now = current_settings();
+    if (!now.who.tenant.is_set) return status::no_tenant;
+
+    if (last.holds && decided_stamp == now.stamp && decided_generation == generation) {
+        last.transaction = pg::local_transaction_id();
+        return status::settled;
+    }
+
+    last.holds = false;
+    std::uint64_t before = changes_seen();
+    standing found = look_up(tenant_name{false, now.who.tenant.value, nullptr}, now.who.user);
+    if (!found.may_enter) return status::not_available;
+    settle_as(found, before);
+    return status::settled;
+}
+
+void register_invalidation() { CacheRegisterRelcacheCallback(on_invalidation, 0); }
+
+} // namespace tenancy::context

@@ -1,0 +1,16 @@
+#include "context/enter.hpp"
+#include "context/settings.hpp"
+#include "context/verdict.hpp"
+#include "pg/prelude.hpp"
+
+extern "C" {
+
+PG_MODULE_MAGIC;
+
+PGDLLEXPORT void _PG_init(void) {
+    tenancy::context::define_settings();
+    tenancy::context::register_invalidation();
+    tenancy::context::watch_holdable_cursors();
+    MarkGUCPrefixReserved("tenancy");
+}
+}

@@ -1,0 +1,35 @@
+#pragma once
+
+// Every difference between PostgreSQL 15 and 18 that our code meets. Included by pg/prelude.hpp.
+
+#if PG_VERSION_NUM < 150000
+#error "tenancy needs PostgreSQL 15 or newer: SET privileges on parameters do not exist before it"
+#endif
+
+// Until 16 PGDLLEXPORT says nothing to gcc, and we compile with hidden visibility.
+#if PG_VERSION_NUM < 160000
+#undef PGDLLEXPORT
+#define PGDLLEXPORT __attribute__((visibility("default")))
+#endif
+
+namespace tenancy::pg {
+
+/// The backend-local number of the current transaction; a new one for each.
+inline LocalTransactionId local_transaction_id() noexcept {
+#if PG_VERSION_NUM >= 170000
+    return MyProc->vxid.lxid;
+#else
+    return MyProc->lxid;
+#endif
+}
+
+/// Memory for a GUC check hook's `extra`; the server frees it. Null when there is none: a check hook never raises.
+inline void* guc_allocate(std::size_t size) noexcept {
+#if PG_VERSION_NUM >= 160000
+    return guc_malloc(LOG, size);
+#else
+    return std::malloc(size);
+#endif
+}
+
+} // namespace tenancy::pg

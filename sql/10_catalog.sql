@@ -1,0 +1,156 @@
+-- Who there is. extension/src/context/catalogue.cpp reads these tables by column number: columns are only appended.
+
+CREATE TABLE tenancy.organizations (
+    id uuid NOT NULL DEFAULT tenancy.uuid_v7(),
+    slug text COLLATE "C" NOT NULL,
+    name text NOT NULL,
+    status text NOT NULL DEFAULT 'active',
+    settings jsonb NOT NULL DEFAULT '{}',
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT organizations_pkey PRIMARY KEY (id),
+    CONSTRAINT organizations_slug_key UNIQUE (slug),
+    CONSTRAINT organizations_slug_check CHECK (slug ~ '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$'),
+    CONSTRAINT organizations_name_check CHECK (length(name) BETWEEN 1 AND 200),
+    CONSTRAINT organizations_status_check CHECK (status IN ('active', 'suspended', 'deleted')),
+    CONSTRAINT organizations_settings_check CHECK (jsonb_typeof(settings) = 'object')
+);
+
+COMMENT ON TABLE tenancy.organizations IS 'who pays; owns tenants';
+COMMENT ON COLUMN tenancy.organizations.slug IS 'unique name for people and addresses: a-z, 0-9 and hyphens, 1 to 63 characters';
+COMMENT ON COLUMN tenancy.organizations.status IS 'active, suspended or deleted; the tenants of one that is not active cannot be entered';
+
+CREATE TABLE tenancy.tenants (
+    id uuid NOT NULL DEFAULT tenancy.uuid_v7(),
+    organization_id uuid NOT NULL,
+    slug text COLLATE "C" NOT NULL,
+    name text NOT NULL,
+    status text NOT NULL DEFAULT 'active',
+    external_key text COLLATE "C",
+    -- Stored beside the text, so that bigint and integer tenant columns can reference it.
+    external_key_bigint bigint GENERATED ALWAYS AS (
+        CASE WHEN external_key ~ '^(0|-?[1-9][0-9]{0,17})$' THEN external_key::bigint END) STORED,
+    settings jsonb NOT NULL DEFAULT '{}',
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT tenants_pkey PRIMARY KEY (id),
+    CONSTRAINT tenants_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES tenancy.organizations (id),
+    CONSTRAINT tenants_slug_key UNIQUE (slug),
+    CONSTRAINT tenants_external_key_key UNIQUE (external_key),
+    CONSTRAINT tenants_external_key_bigint_key UNIQUE (external_key_bigint),
+    CONSTRAINT tenants_slug_check CHECK (
+        slug ~ '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$'
+        AND slug !~ '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'),
+    CONSTRAINT tenants_name_check CHECK (length(name) BETWEEN 1 AND 200),
+    CONSTRAINT tenants_status_check CHECK (status IN ('active', 'suspended', 'deleted')),
+    CONSTRAINT tenants_external_key_check CHECK (octet_length(external_key) BETWEEN 1 AND 255),
+    CONSTRAINT tenants_settings_check CHECK (jsonb_typeof(settings) = 'object')
+);
+
+CREATE INDEX tenants_organization_id_idx ON tenancy.tenants (organization_id);
+
+COMMENT ON TABLE tenancy.tenants IS 'the units of isolation: what products call workspace, account or project';
+COMMENT ON COLUMN tenancy.tenants.slug IS
+'unique in the installation: a-z, 0-9 and hyphens, 1 to 63 characters, and not the text of a uuid';
+COMMENT ON COLUMN tenancy.tenants.status IS 'active, suspended or deleted; only an active tenant can be entered';
+COMMENT ON COLUMN tenancy.tenants.external_key IS
+'the application''s own key for the tenant, for protected tables whose tenant column is text, bigint or integer; at most 255 bytes';
+COMMENT ON COLUMN tenancy.tenants.external_key_bigint IS 'external_key as a number, where it is one of at most 18 digits';
+
+CREATE TABLE tenancy.memberships (
+    tenant_id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    role text COLLATE "C" NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT memberships_pkey PRIMARY KEY (tenant_id, user_id),
+    CONSTRAINT memberships_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenancy.tenants (id) ON DELETE CASCADE,
+    CONSTRAINT memberships_role_check CHECK (role IN ('admin', 'editor', 'viewer'))
+);
+
+CREATE INDEX memberships_user_id_idx ON tenancy.memberships (user_id);
+
+COMMENT ON TABLE tenancy.memberships IS 'which user has which role in which tenant';
+COMMENT ON COLUMN tenancy.memberships.role IS 'admin, editor or viewer; a viewer reads protected tables and does not write them';
+
+CREATE TABLE tenancy.agents (
+    id uuid NOT NULL DEFAULT tenancy.uuid_v7(),
+    tenant_id uuid NOT NULL,
+    name text NOT NULL,
+    settings jsonb NOT NULL DEFAULT '{}',
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT agents_pkey PRIMARY KEY (id),
+    CONSTRAINT agents_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenancy.tenants (id) ON DELETE CASCADE,
+    CONSTRAINT agents_name_check CHECK (length(name) BETWEEN 1 AND 200),
+    CONSTRAINT agents_settings_check CHECK (jsonb_typeof(settings) = 'object')
+);
+
+CREATE INDEX agents_tenant_id_idx ON tenancy.agents (tenant_id);
+
+COMMENT ON TABLE tenancy.agents IS 'behaviour configurations inside a tenant; agents of one tenant share its knowledge';
+
+-- Data that had no tenant belongs to these.
+INSERT INTO tenancy.organizations (id, slug, name)
+VALUES ('00000000-0000-0000-0000-000000000001', 'default', 'Default organization');
+
+INSERT INTO tenancy.tenants (id, organization_id, slug, name)
+VALUES ('00000000-0000-0000-0000-000000000002', '00000000-0000-0000-0000-000000000001', 'default', 'Default tenant');
+
+INSERT INTO tenancy.agents (id, tenant_id, name)
+VALUES ('00000000-0000-0000-0000-000000000003', '00000000-0000-0000-0000-000000000002', 'Default agent');
+
+-- A dump holds the default rows as they were edited, and restoring it meets the ones that CREATE EXTENSION just made.
+CREATE FUNCTION tenancy.merge_default_row() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    columns text;
+BEGIN
+    SELECT string_agg(format('%1$I = ($1).%1$I', a.attname), ', ' ORDER BY a.attnum) INTO columns
+    FROM pg_attribute a
+    WHERE a.attrelid = TG_RELID AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '' AND a.attname <> 'id';
+    EXECUTE format('UPDATE %I.%I SET %s WHERE id = ($1).id', TG_TABLE_SCHEMA, TG_TABLE_NAME, columns) USING NEW;
+    RETURN NULL;
+END
+$$;
+
+COMMENT ON FUNCTION tenancy.merge_default_row() IS
+'trigger: a restored default row updates the one that CREATE EXTENSION made';
+
+CREATE TRIGGER merge_default_row BEFORE INSERT ON tenancy.organizations
+FOR EACH ROW WHEN (NEW.id = '00000000-0000-0000-0000-000000000001') EXECUTE FUNCTION tenancy.merge_default_row();
+
+CREATE TRIGGER merge_default_row BEFORE INSERT ON tenancy.tenants
+FOR EACH ROW WHEN (NEW.id = '00000000-0000-0000-0000-000000000002') EXECUTE FUNCTION tenancy.merge_default_row();
+
+CREATE TRIGGER merge_default_row BEFORE INSERT ON tenancy.agents
+FOR EACH ROW WHEN (NEW.id = '00000000-0000-0000-0000-000000000003') EXECUTE FUNCTION tenancy.merge_default_row();
+
+SELECT pg_catalog.pg_extension_config_dump('tenancy.organizations', '');
+SELECT pg_catalog.pg_extension_config_dump('tenancy.tenants', '');
+SELECT pg_catalog.pg_extension_config_dump('tenancy.memberships', '');
+SELECT pg_catalog.pg_extension_config_dump('tenancy.agents', '');
+
+-- Nobody reads this table. Its invalidation is the message by which a session learns that its context may have become
+-- stale; the tables themselves will not do, because that would throw away the plans that read them.
+CREATE TABLE tenancy.context_signal ();
+
+COMMENT ON TABLE tenancy.context_signal IS 'empty: its relation cache entry is invalidated when a tenant, organization or membership changes';
+
+CREATE FUNCTION tenancy.context_changed() RETURNS trigger
+LANGUAGE c AS 'MODULE_PATHNAME', 'tenancy_context_changed';
+
+COMMENT ON FUNCTION tenancy.context_changed() IS 'trigger: tells all sessions to look at their tenant again, when this transaction commits';
+
+CREATE TRIGGER context_changed
+AFTER INSERT OR DELETE OR TRUNCATE OR UPDATE OF status ON tenancy.organizations
+FOR EACH STATEMENT EXECUTE FUNCTION tenancy.context_changed();
+
+CREATE TRIGGER context_changed
+AFTER INSERT OR DELETE OR TRUNCATE OR UPDATE OF status, organization_id, external_key ON tenancy.tenants
+FOR EACH STATEMENT EXECUTE FUNCTION tenancy.context_changed();
+
+CREATE TRIGGER context_changed
+AFTER INSERT OR DELETE OR TRUNCATE OR UPDATE ON tenancy.memberships
+FOR EACH STATEMENT EXECUTE FUNCTION tenancy.context_changed();

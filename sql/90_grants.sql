@@ -1,0 +1,188 @@
+-- Who may call what. Nothing is granted to PUBLIC; every privilege is given by name.
+
+CREATE FUNCTION tenancy.grant_list(kind text) RETURNS SETOF regprocedure
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT ('tenancy.' || signature)::regprocedure
+    FROM (VALUES
+        ('app', 'has_context()'),
+        ('app', 'leave()'),
+        ('app', 'current_tenant_id()'),
+        ('app', 'current_tenant_key()'),
+        ('app', 'current_tenant_key_bigint()'),
+        ('app', 'current_tenant_key_integer()'),
+        ('app', 'writable_tenant_id()'),
+        ('app', 'writable_tenant_key()'),
+        ('app', 'writable_tenant_key_bigint()'),
+        ('app', 'writable_tenant_key_integer()'),
+        ('app', 'current_user_id()'),
+        ('app', 'current_role_name()'),
+        ('app', 'uuid_v7()'),
+        ('session', 'set_tenant(uuid, boolean)'),
+        ('session', 'set_tenant(text, boolean)'),
+        ('session', 'enter(uuid, uuid, boolean)'),
+        ('control_plane', 'create_organization(text, text)'),
+        ('control_plane', 'create_tenant(text, text, text, text, jsonb)'),
+        ('control_plane', 'list_tenants(text)'),
+        ('control_plane', 'get_tenant(text)')
+    ) AS list (kind, signature)
+    WHERE list.kind = grant_list.kind;
+END;
+
+COMMENT ON FUNCTION tenancy.grant_list(text) IS
+'the functions that grant_app (app, session), grant_control_plane and grant_owner give; no function is on two lists; internal';
+
+CREATE FUNCTION tenancy.grant_functions(role regrole, kinds text[]) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    wanted text;
+    kind text;
+BEGIN
+    IF role IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = '22004', MESSAGE = 'role must not be null';
+    END IF;
+    EXECUTE format('GRANT USAGE ON SCHEMA tenancy TO %s', role);
+    FOREACH kind IN ARRAY kinds LOOP
+        FOR wanted IN SELECT f::text FROM tenancy.grant_list(kind) f LOOP
+            EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %s', wanted, role);
+        END LOOP;
+    END LOOP;
+END
+$$;
+
+COMMENT ON FUNCTION tenancy.grant_functions(regrole, text[]) IS 'grants EXECUTE on the functions of the named lists; internal';
+
+CREATE FUNCTION tenancy.revoke_functions(role regrole, kinds text[]) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    listed text;
+    kind text;
+BEGIN
+    IF role IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = '22004', MESSAGE = 'role must not be null';
+    END IF;
+    FOREACH kind IN ARRAY kinds LOOP
+        FOR listed IN SELECT f::text FROM tenancy.grant_list(kind) f LOOP
+            EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM %s', listed, role);
+        END LOOP;
+    END LOOP;
+    -- The schema stays usable for a role that holds functions of another list.
+    IF NOT EXISTS (
+        SELECT FROM pg_proc p, aclexplode(p.proacl) a
+        WHERE p.pronamespace = 'tenancy'::regnamespace AND a.grantee = role
+    ) THEN
+        EXECUTE format('REVOKE USAGE ON SCHEMA tenancy FROM %s', role);
+    END IF;
+END
+$$;
+
+COMMENT ON FUNCTION tenancy.revoke_functions(regrole, text[]) IS 'revokes EXECUTE on the functions of the named lists; internal';
+
+CREATE FUNCTION tenancy.app_roles() RETURNS SETOF regrole
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT a.grantee::regrole
+    FROM pg_proc p, aclexplode(p.proacl) a
+    WHERE p.oid = 'tenancy.current_tenant_id()'::regprocedure
+      AND a.grantee <> p.proowner AND a.grantee <> 0 AND a.privilege_type = 'EXECUTE';
+END;
+
+COMMENT ON FUNCTION tenancy.app_roles() IS 'the roles that grant_app was called for: those that hold EXECUTE on tenancy.current_tenant_id()';
+
+CREATE FUNCTION tenancy.grant_app(role regrole, trust text DEFAULT 'session') RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    corpus record;
+BEGIN
+    IF trust IS NULL OR trust NOT IN ('credential', 'session', 'pooled') THEN
+        RAISE EXCEPTION USING ERRCODE = '22023',
+            MESSAGE = format('invalid trust %s', coalesce(quote_literal(trust), 'NULL')),
+            HINT = 'Use credential, session or pooled.';
+    END IF;
+    IF EXISTS (SELECT FROM pg_roles r WHERE r.oid = role AND (r.rolsuper OR r.rolbypassrls)) THEN
+        RAISE EXCEPTION USING ERRCODE = '22023',
+            MESSAGE = format('role %s bypasses row level security', role),
+            DETAIL = 'Policies do not hold a superuser or a role with BYPASSRLS.',
+            HINT = 'Give the application a role of its own without these attributes.';
+    END IF;
+
+    -- A lower trust than before must take away what the higher one gave.
+    PERFORM tenancy.revoke_app(role);
+    PERFORM tenancy.grant_functions(role, CASE trust WHEN 'credential' THEN '{app}' ELSE '{app,session}' END::text[]);
+    IF trust = 'pooled' THEN
+        EXECUTE format('GRANT SET ON PARAMETER tenancy.tenant_id TO %s', role);
+    END IF;
+    FOR corpus IN SELECT c.name FROM tenancy.corpora c LOOP
+        PERFORM tenancy.grant_corpus(corpus.name, role);
+    END LOOP;
+END
+$$;
+
+COMMENT ON FUNCTION tenancy.grant_app(regrole, text) IS
+'lets an application''s role use tenancy: credential (enters only with a key or token), session (also names the tenant itself) or pooled (also SET tenancy.tenant_id); includes the tables of every corpus';
+
+CREATE FUNCTION tenancy.revoke_app(role regrole) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    corpus record;
+BEGIN
+    PERFORM tenancy.revoke_functions(role, '{app,session}');
+    EXECUTE format('REVOKE SET ON PARAMETER tenancy.tenant_id FROM %s', role);
+    FOR corpus IN SELECT c.name FROM tenancy.corpora c LOOP
+        PERFORM tenancy.revoke_corpus(corpus.name, role);
+    END LOOP;
+END
+$$;
+
+COMMENT ON FUNCTION tenancy.revoke_app(regrole) IS 'takes back what grant_app gave';
+
+CREATE FUNCTION tenancy.grant_control_plane(role regrole) RETURNS void
+LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+RETURN tenancy.grant_functions(role, '{control_plane}');
+
+COMMENT ON FUNCTION tenancy.grant_control_plane(regrole) IS 'lets an operator''s role manage organizations and tenants';
+
+CREATE FUNCTION tenancy.revoke_control_plane(role regrole) RETURNS void
+LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+RETURN tenancy.revoke_functions(role, '{control_plane}');
+
+COMMENT ON FUNCTION tenancy.revoke_control_plane(regrole) IS 'takes back what grant_control_plane gave';
+
+CREATE FUNCTION tenancy.grant_owner(role regrole) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM tenancy.grant_functions(role, '{owner}');
+    -- What a foreign key from a protected table needs; it lets the role test which keys exist, and nothing else.
+    EXECUTE format('GRANT REFERENCES (id, external_key, external_key_bigint) ON tenancy.tenants TO %s', role);
+END
+$$;
+
+COMMENT ON FUNCTION tenancy.grant_owner(regrole) IS 'lets a role protect the tables that it owns and create corpora';
+
+CREATE FUNCTION tenancy.revoke_owner(role regrole) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    EXECUTE format('REVOKE REFERENCES (id, external_key, external_key_bigint) ON tenancy.tenants FROM %s', role);
+    PERFORM tenancy.revoke_functions(role, '{owner}');
+END
+$$;
+
+COMMENT ON FUNCTION tenancy.revoke_owner(regrole) IS 'takes back what grant_owner gave';
+
+REVOKE ALL ON ALL ROUTINES IN SCHEMA tenancy FROM PUBLIC;
