@@ -110,6 +110,7 @@ include $(PGXS)
 # PGXS gives neither dependencies on headers nor, to the bitcode, our flags. Bitcode follows the object: the one list
 # of headers serves both, and gcc's warnings need not be repeated by clang.
 %.o: %.cpp
+	@$(if $(filter -Werror,$(CXXFLAGS)),,rm -f build/strict)
 	$(CXX) $(CXXFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
 COMPILE.cxx.bc += $(filter-out -W%,$(PG_CXXFLAGS)) -Wno-register
 $(OBJS:.o=.bc): %.bc: %.o
@@ -119,6 +120,12 @@ $(OBJS:.o=.bc): %.bc: %.o
 built_for := $(shell $(PG_CONFIG) 2>/dev/null | cksum | tr ' ' -)
 $(shell mkdir -p build; test "`cat build/built_for 2>/dev/null`" = "$(built_for)" || echo "$(built_for)" >build/built_for)
 $(OBJS): build/built_for
+# With warnings as errors, what was compiled without is compiled again: its warnings were only printed once.
+ifneq (,$(filter -Werror,$(PG_CXXFLAGS)))
+$(OBJS): build/strict
+build/strict:
+	@touch $@
+endif
 # The version is compiled in.
 $(OBJS): extension/tenancy.control
 
