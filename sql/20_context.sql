@@ -18,6 +18,12 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'tenancy_enter';
 COMMENT ON FUNCTION tenancy.enter(uuid, uuid, boolean) IS
 'makes a tenant and a user who is a member of it the context, with the member''s role; errors as set_tenant, TN002 also when the user is not a member';
 
+CREATE FUNCTION tenancy.enter(tenant text, user_id uuid, is_local boolean DEFAULT true) RETURNS uuid
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'tenancy_enter_by_name';
+
+COMMENT ON FUNCTION tenancy.enter(text, uuid, boolean) IS
+'the same for a tenant named by its slug or by its id as text';
+
 CREATE FUNCTION tenancy.leave() RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'tenancy_leave';
 

@@ -22,6 +22,7 @@ BEGIN ATOMIC
         ('session', 'set_tenant(uuid, boolean)'),
         ('session', 'set_tenant(text, boolean)'),
         ('session', 'enter(uuid, uuid, boolean)'),
+        ('session', 'enter(text, uuid, boolean)'),
         ('control_plane', 'create_organization(text, text)'),
         ('control_plane', 'create_tenant(text, text, text, text, jsonb)'),
         ('control_plane', 'list_tenants(text)'),

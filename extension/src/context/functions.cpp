@@ -165,6 +165,14 @@ TENANCY_FUNCTION(tenancy_enter) {
     return uuid_copy(entered);
 }
 
+TENANCY_FUNCTION(tenancy_enter_by_name) {
+    refuse_null(fcinfo, 0, "tenant");
+    refuse_null(fcinfo, 1, "user_id");
+    refuse_null(fcinfo, 2, "is_local");
+    uuid entered = enter(name_argument(fcinfo, 0), optional_uuid{true, uuid_argument(fcinfo, 1)}, PG_GETARG_BOOL(2));
+    return uuid_copy(entered);
+}
+
 TENANCY_FUNCTION(tenancy_leave) {
     leave();
     PG_RETURN_VOID();
