@@ -114,8 +114,9 @@ bool read_membership(const uuid& tenant, const uuid& user, Snapshot snapshot, st
     return is_member;
 }
 
-/// In parallel mode no newer snapshot may be taken; the query's own is then the one to use.
-Snapshot snapshot_of_now() { return IsInParallelMode() ? GetActiveSnapshot() : GetLatestSnapshot(); }
+/// GetLatestSnapshot refuses to work in parallel mode, and the query's own snapshot may be older than the tenant that
+/// the leader has entered. A catalogue snapshot is as fresh, and taken in parallel workers all the time.
+Snapshot snapshot_of_now() { return IsInParallelMode() ? GetCatalogSnapshot(InvalidOid) : GetLatestSnapshot(); }
 
 } // namespace
 

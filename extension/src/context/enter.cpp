@@ -16,10 +16,16 @@ bool same(const optional_uuid& a, const optional_uuid& b) {
     return a.is_set == b.is_set && (!a.is_set || a.value == b.value);
 }
 
-/// Whom the transaction belongs to: who was entered in it, else whom the session brought along.
+/// The transaction in which this library was loaded late: what came before in it was not watched.
+LocalTransactionId loaded_in = InvalidLocalTransactionId;
+
+/// Whom the transaction belongs to: who was entered in it, else whom the session brought along. RESET ALL empties the
+/// session's context and not what was read in it.
 const identity& owner_of_transaction() {
     const identity& sealed = sealed_identity();
-    return sealed.tenant.is_set ? sealed : current_settings().who;
+    if (sealed.tenant.is_set) return sealed;
+    const identity* brought = brought_identity();
+    return brought ? *brought : current_settings().who;
 }
 
 /// A role that may write the setting itself, and a superuser, are not bound by the seal.
@@ -36,12 +42,30 @@ void check_seal(const identity& entering) {
     if (!is_same_tenant || !is_same_user) raise_sealed();
 }
 
+/// In a DO block or a procedure the context lasts until its COMMIT or its end, which is of use.
 void check_can_last(bool is_local) {
-    if (!is_local || IsTransactionBlock() || IsSubTransaction()) return;
+    if (!is_local || IsTransactionBlock() || IsSubTransaction() || SPI_inside_nonatomic_context()) return;
     ereport(ERROR, (errcode(ERRCODE_NO_ACTIVE_SQL_TRANSACTION),
                     errmsg("a local tenant context needs a transaction block"),
                     errdetail("It would end with this statement."),
                     errhint("Begin a transaction first, or pass is_local => false to keep it for the session.")));
+}
+
+/// Whether a cursor of this transaction is holdable: asked only of the transaction that loaded this library late.
+bool holdable_declared_before_loading() {
+    if (SPI_connect() != SPI_OK_CONNECT) elog(ERROR, "SPI_connect failed");
+    int result = SPI_execute("SELECT FROM pg_catalog.pg_cursors"
+                             " WHERE is_holdable AND creation_time OPERATOR(pg_catalog.>=) pg_catalog.now()",
+                             true, 1);
+    if (result != SPI_OK_SELECT) elog(ERROR, "SPI_execute returned %d", result);
+    bool found = SPI_processed > 0;
+    SPI_finish();
+    return found;
+}
+
+bool holdable_is_declared() {
+    LocalTransactionId here = pg::local_transaction_id();
+    return holdable_declared_in == here || (loaded_in == here && holdable_declared_before_loading());
 }
 
 void process_utility(PlannedStmt* statement, const char* query, bool read_only_tree, ProcessUtilityContext context,
@@ -71,7 +95,7 @@ uuid enter(const tenant_name& tenant, const optional_uuid& user, bool is_local) 
     // Who belongs to somebody learns nothing else: the seal is looked at first, and for unknown tenants too.
     check_seal(entering);
     if (!found.may_enter) raise_not_available();
-    if (holdable_declared_in == pg::local_transaction_id())
+    if (holdable_is_declared())
         ereport(ERROR, (errcode(errcode_of(sqlstate::context_sealed)),
                         errmsg("a tenant cannot be entered after a holdable cursor was declared"),
                         errdetail("The cursor would carry the tenant's rows out of this transaction."),
@@ -90,6 +114,7 @@ void leave() {
 }
 
 void watch_holdable_cursors() {
+    if (IsTransactionState()) loaded_in = pg::local_transaction_id();
     next_process_utility = ProcessUtility_hook;
     ProcessUtility_hook = process_utility;
 }

@@ -17,13 +17,26 @@ std::uint64_t decided_generation = 0;
 
 Oid signal = InvalidOid;
 
+identity brought{};
+LocalTransactionId brought_into = InvalidLocalTransactionId;
+
 void on_invalidation(Datum, Oid relation) {
     if (!OidIsValid(relation) || relation == signal) ++generation;
+}
+
+void note_brought() noexcept {
+    if (sealed_identity().tenant.is_set) return;
+    brought = current_settings().who;
+    brought_into = pg::local_transaction_id();
 }
 
 } // namespace
 
 const verdict& last_verdict() noexcept { return last; }
+
+const identity* brought_identity() noexcept {
+    return brought_into == pg::local_transaction_id() ? &brought : nullptr;
+}
 
 void forget_verdict() noexcept { last.holds = false; }
 
@@ -58,6 +71,7 @@ status settle() {
 
     if (last.holds && decided_stamp == now.stamp && decided_generation == generation) {
         last.transaction = pg::local_transaction_id();
+        note_brought();
         return status::settled;
     }
 
@@ -66,6 +80,7 @@ status settle() {
     standing found = look_up(tenant_name{false, now.who.tenant.value, nullptr}, now.who.user);
     if (!found.may_enter) return status::not_available;
     settle_as(found, before);
+    note_brought();
     return status::settled;
 }
 

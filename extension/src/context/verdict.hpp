@@ -35,6 +35,10 @@ inline bool is_settled() noexcept {
     return last.holds && last.transaction == pg::local_transaction_id();
 }
 
+/// Whom the session's own context, set before this transaction began, named when it was used in this transaction; null
+/// where it was not used, or who acts was entered in this transaction.
+const identity* brought_identity() noexcept;
+
 /// Decide, reading the catalogue where that is needed. Never raises for want of a tenant.
 status settle();
 
