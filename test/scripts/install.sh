@@ -50,7 +50,7 @@ rebuilds() {
     local header
     header=$(find extension/src -name '*.hpp' | head -n 1)
     touch "$header"
-    make -n PG_CONFIG="$PG_CONFIG" WERROR=1 | grep -q -- '-c -o'
+    make -n PG_CONFIG="$PG_CONFIG" WERROR=1 | grep -e '-c -o' >/dev/null
 }
 ok "a changed header rebuilds" rebuilds
 ok "a build without LLVM makes no bitcode" bash -c "! make -n -B with_llvm=no PG_CONFIG='$PG_CONFIG' | grep -q -- '-emit-llvm'"
