@@ -8,17 +8,22 @@ CREATE TABLE tenancy.organizations (
     settings jsonb NOT NULL DEFAULT '{}',
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
+    contact jsonb NOT NULL DEFAULT '{}',
+    created_by uuid,
     CONSTRAINT organizations_pkey PRIMARY KEY (id),
     CONSTRAINT organizations_slug_key UNIQUE (slug),
     CONSTRAINT organizations_slug_check CHECK (slug ~ '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$'),
     CONSTRAINT organizations_name_check CHECK (length(name) BETWEEN 1 AND 200),
     CONSTRAINT organizations_status_check CHECK (status IN ('active', 'suspended', 'deleted')),
-    CONSTRAINT organizations_settings_check CHECK (jsonb_typeof(settings) = 'object')
+    CONSTRAINT organizations_settings_check CHECK (jsonb_typeof(settings) = 'object'),
+    CONSTRAINT organizations_contact_check CHECK (jsonb_typeof(contact) = 'object')
 );
 
 COMMENT ON TABLE tenancy.organizations IS 'who pays; owns tenants';
 COMMENT ON COLUMN tenancy.organizations.slug IS 'unique name for people and addresses: a-z, 0-9 and hyphens, 1 to 63 characters';
 COMMENT ON COLUMN tenancy.organizations.status IS 'active, suspended or deleted; the tenants of one that is not active cannot be entered';
+COMMENT ON COLUMN tenancy.organizations.contact IS 'whom to write to: an object with what the operator needs, such as email and name';
+COMMENT ON COLUMN tenancy.organizations.created_by IS 'the user for whom register_user() made it, or null';
 
 CREATE TABLE tenancy.tenants (
     id uuid NOT NULL DEFAULT tenancy.uuid_v7(),
@@ -33,6 +38,8 @@ CREATE TABLE tenancy.tenants (
     settings jsonb NOT NULL DEFAULT '{}',
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
+    created_by uuid,
+    deleted_at timestamptz,
     CONSTRAINT tenants_pkey PRIMARY KEY (id),
     CONSTRAINT tenants_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES tenancy.organizations (id),
     CONSTRAINT tenants_slug_key UNIQUE (slug),
@@ -56,21 +63,8 @@ COMMENT ON COLUMN tenancy.tenants.status IS 'active, suspended or deleted; only 
 COMMENT ON COLUMN tenancy.tenants.external_key IS
 'the application''s own key for the tenant, for protected tables whose tenant column is text, bigint or integer; at most 255 bytes';
 COMMENT ON COLUMN tenancy.tenants.external_key_bigint IS 'external_key as a number, where it is one of at most 18 digits';
-
-CREATE TABLE tenancy.memberships (
-    tenant_id uuid NOT NULL,
-    user_id uuid NOT NULL,
-    role text COLLATE "C" NOT NULL,
-    created_at timestamptz NOT NULL DEFAULT now(),
-    CONSTRAINT memberships_pkey PRIMARY KEY (tenant_id, user_id),
-    CONSTRAINT memberships_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenancy.tenants (id) ON DELETE CASCADE,
-    CONSTRAINT memberships_role_check CHECK (role IN ('admin', 'editor', 'viewer'))
-);
-
-CREATE INDEX memberships_user_id_idx ON tenancy.memberships (user_id);
-
-COMMENT ON TABLE tenancy.memberships IS 'which user has which role in which tenant';
-COMMENT ON COLUMN tenancy.memberships.role IS 'admin, editor or viewer; a viewer reads protected tables and does not write them';
+COMMENT ON COLUMN tenancy.tenants.created_by IS 'the user who made it, who cannot be removed from it, or null';
+COMMENT ON COLUMN tenancy.tenants.deleted_at IS 'when it was deleted; its rows stay until purge_tenant()';
 
 CREATE TABLE tenancy.agents (
     id uuid NOT NULL DEFAULT tenancy.uuid_v7(),
@@ -129,14 +123,13 @@ FOR EACH ROW WHEN (NEW.id = '00000000-0000-0000-0000-000000000003') EXECUTE FUNC
 
 SELECT pg_catalog.pg_extension_config_dump('tenancy.organizations', '');
 SELECT pg_catalog.pg_extension_config_dump('tenancy.tenants', '');
-SELECT pg_catalog.pg_extension_config_dump('tenancy.memberships', '');
 SELECT pg_catalog.pg_extension_config_dump('tenancy.agents', '');
 
 -- Nobody reads this table. Its invalidation is the message by which a session learns that its context may have become
 -- stale; the tables themselves will not do, because that would throw away the plans that read them.
 CREATE TABLE tenancy.context_signal ();
 
-COMMENT ON TABLE tenancy.context_signal IS 'empty: its relation cache entry is invalidated when a tenant, organization or membership changes';
+COMMENT ON TABLE tenancy.context_signal IS 'empty: its relation cache entry is invalidated when a tenant, an organization or who may act in one changes';
 
 CREATE FUNCTION tenancy.context_changed() RETURNS trigger
 LANGUAGE c AS 'MODULE_PATHNAME', 'tenancy_context_changed';
@@ -149,8 +142,4 @@ FOR EACH STATEMENT EXECUTE FUNCTION tenancy.context_changed();
 
 CREATE TRIGGER context_changed
 AFTER INSERT OR DELETE OR TRUNCATE OR UPDATE OF status, organization_id, external_key ON tenancy.tenants
-FOR EACH STATEMENT EXECUTE FUNCTION tenancy.context_changed();
-
-CREATE TRIGGER context_changed
-AFTER INSERT OR DELETE OR TRUNCATE OR UPDATE ON tenancy.memberships
 FOR EACH STATEMENT EXECUTE FUNCTION tenancy.context_changed();

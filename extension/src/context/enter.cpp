@@ -36,10 +36,10 @@ bool may_switch() {
 void check_seal(const identity& entering) {
     const identity& owner = owner_of_transaction();
     if (!owner.tenant.is_set || may_switch()) return;
-    // From a tenant to a user in it is a step down and allowed; the other way, and to another user, is not.
-    bool is_same_tenant = same(owner.tenant, entering.tenant);
-    bool is_same_user = !owner.user.is_set || same(owner.user, entering.user);
-    if (!is_same_tenant || !is_same_user) raise_sealed();
+    // From a tenant to a user or key in it is a step down and allowed; the other way, and to another one, is not.
+    bool was_nobody = !owner.user.is_set && !owner.api_key.is_set;
+    bool is_same_one = same(owner.user, entering.user) && same(owner.api_key, entering.api_key);
+    if (!same(owner.tenant, entering.tenant) || !(was_nobody || is_same_one)) raise_sealed();
 }
 
 /// In a DO block or a procedure the context lasts until its COMMIT or its end, which is of use.
@@ -86,12 +86,12 @@ void process_utility(PlannedStmt* statement, const char* query, bool read_only_t
 
 } // namespace
 
-uuid enter(const tenant_name& tenant, const optional_uuid& user, bool is_local) {
+uuid enter(const entrant& who, bool is_local) {
     check_can_last(is_local);
 
     std::uint64_t before = changes_seen();
-    standing found = look_up(tenant, user);
-    identity entering{{true, found.tenant_id}, user};
+    standing found = look_up(who.tenant, who.user, who.api_key, "");
+    identity entering{{true, found.tenant_id}, who.user, who.api_key};
     // Who belongs to somebody learns nothing else: the seal is looked at first, and for unknown tenants too.
     check_seal(entering);
     if (!found.may_enter) raise_not_available();
@@ -101,7 +101,7 @@ uuid enter(const tenant_name& tenant, const optional_uuid& user, bool is_local) 
                         errdetail("The cursor would carry the tenant's rows out of this transaction."),
                         errhint("Enter the tenant in a transaction of its own.")));
 
-    assign(entering, found.role, is_local);
+    assign(entering, found.role, who.scopes, is_local);
     seal(entering);
     settle_as(found, before);
     return found.tenant_id;
@@ -109,7 +109,7 @@ uuid enter(const tenant_name& tenant, const optional_uuid& user, bool is_local) 
 
 void leave() {
     const identity owner = owner_of_transaction();
-    assign(identity{}, "", false);
+    assign(identity{}, "", "", false);
     if (owner.tenant.is_set) seal(owner);
 }
 

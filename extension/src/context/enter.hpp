@@ -4,13 +4,21 @@
 
 namespace tenancy::context {
 
-/// Make a tenant, and a user in it where one is given, the context of the transaction or session.
+/// Who enters, as far as it is known before the catalogue is read.
+struct entrant {
+    tenant_name tenant;
+    optional_uuid user;
+    optional_uuid api_key;
+    const char* scopes; ///< names of permissions separated by spaces; empty takes nothing away
+};
+
+/// Make a tenant, and a user or key in it where one is given, the context of the transaction or session.
 ///
 /// Raises TN002 for whatever may not be entered, TN003 when the transaction belongs to somebody else already, and
 /// 25P01 for a local context outside a transaction block.
 ///
 /// @returns the tenant's id
-uuid enter(const tenant_name& tenant, const optional_uuid& user, bool is_local);
+uuid enter(const entrant& who, bool is_local);
 
 /// End the context, local and session-wide. The transaction stays sealed to whom it belonged.
 void leave();

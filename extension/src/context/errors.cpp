@@ -32,4 +32,15 @@ void raise_may_not_write(const char* role) {
     pg_unreachable();
 }
 
+void raise_lacks_permission(const char* role, std::string_view permission) {
+    ereport(ERROR, (errcode(errcode_of(sqlstate::role_permission_denied)), errmsg("permission denied by role"),
+                    role[0] == '\0'
+                        ? errdetail("No user or key is in context; permission \"%.*s\" is needed.",
+                                    static_cast<int>(permission.size()), permission.data())
+                        : errdetail("Role \"%s\" does not hold permission \"%.*s\" here.", role,
+                                    static_cast<int>(permission.size()), permission.data()),
+                    errhint("Act as a member whose role holds the permission.")));
+    pg_unreachable();
+}
+
 } // namespace tenancy::context

@@ -14,5 +14,6 @@ inline int errcode_of(const char (&state)[6]) noexcept {
 [[noreturn]] void raise_not_available();
 [[noreturn]] void raise_sealed();
 [[noreturn]] void raise_may_not_write(const char* role);
+[[noreturn]] void raise_lacks_permission(const char* role, std::string_view permission);
 
 } // namespace tenancy::context

@@ -83,12 +83,15 @@ uuid uuid_argument(FunctionCallInfo fcinfo, int argument) {
     return value;
 }
 
+std::string_view text_view(const text* value) {
+    return {VARDATA_ANY(value), static_cast<std::size_t>(VARSIZE_ANY_EXHDR(value))};
+}
+
 /// A text names a tenant by its id in canonical form, else by its slug.
 tenant_name name_argument(FunctionCallInfo fcinfo, int argument) {
     text* given = PG_GETARG_TEXT_PP(argument);
     tenant_name name{false, {}, nullptr};
-    std::string_view view{VARDATA_ANY(given), static_cast<std::size_t>(VARSIZE_ANY_EXHDR(given))};
-    if (!parse_canonical(view, name.id)) {
+    if (!parse_canonical(text_view(given), name.id)) {
         name.is_slug = true;
         name.slug = text_to_cstring(given);
     }
@@ -145,14 +148,14 @@ TENANCY_FUNCTION(tenancy_set_tenant) {
     refuse_null(fcinfo, 0, "tenant");
     refuse_null(fcinfo, 1, "is_local");
     tenant_name tenant{false, uuid_argument(fcinfo, 0), nullptr};
-    uuid entered = enter(tenant, optional_uuid{}, PG_GETARG_BOOL(1));
+    uuid entered = enter({tenant, {}, {}, ""}, PG_GETARG_BOOL(1));
     return uuid_copy(entered);
 }
 
 TENANCY_FUNCTION(tenancy_set_tenant_by_name) {
     refuse_null(fcinfo, 0, "tenant");
     refuse_null(fcinfo, 1, "is_local");
-    uuid entered = enter(name_argument(fcinfo, 0), optional_uuid{}, PG_GETARG_BOOL(1));
+    uuid entered = enter({name_argument(fcinfo, 0), {}, {}, ""}, PG_GETARG_BOOL(1));
     return uuid_copy(entered);
 }
 
@@ -161,7 +164,7 @@ TENANCY_FUNCTION(tenancy_enter) {
     refuse_null(fcinfo, 1, "user_id");
     refuse_null(fcinfo, 2, "is_local");
     tenant_name tenant{false, uuid_argument(fcinfo, 0), nullptr};
-    uuid entered = enter(tenant, optional_uuid{true, uuid_argument(fcinfo, 1)}, PG_GETARG_BOOL(2));
+    uuid entered = enter({tenant, {true, uuid_argument(fcinfo, 1)}, {}, ""}, PG_GETARG_BOOL(2));
     return uuid_copy(entered);
 }
 
@@ -169,7 +172,7 @@ TENANCY_FUNCTION(tenancy_enter_by_name) {
     refuse_null(fcinfo, 0, "tenant");
     refuse_null(fcinfo, 1, "user_id");
     refuse_null(fcinfo, 2, "is_local");
-    uuid entered = enter(name_argument(fcinfo, 0), optional_uuid{true, uuid_argument(fcinfo, 1)}, PG_GETARG_BOOL(2));
+    uuid entered = enter({name_argument(fcinfo, 0), {true, uuid_argument(fcinfo, 1)}, {}, ""}, PG_GETARG_BOOL(2));
     return uuid_copy(entered);
 }
 
@@ -177,6 +180,30 @@ TENANCY_FUNCTION(tenancy_leave) {
     leave();
     PG_RETURN_VOID();
 }
+
+TENANCY_FUNCTION(tenancy_current_api_key_id) {
+    const verdict* last = usable_verdict<access::read>();
+    const optional_uuid& api_key = current_settings().who.api_key;
+    if (last == nullptr || !api_key.is_set) PG_RETURN_NULL();
+    return uuid_result(api_key.value);
+}
+
+TENANCY_FUNCTION(tenancy_has_permission) {
+    if (settle() != status::settled) PG_RETURN_BOOL(false);
+    PG_RETURN_BOOL(is_permitted(text_view(PG_GETARG_TEXT_PP(0))));
+}
+
+TENANCY_FUNCTION(tenancy_require_permission) {
+    refuse_null(fcinfo, 0, "permission");
+    const verdict* last = usable_verdict<access::read>();
+    if (last == nullptr) raise_no_tenant();
+    std::string_view permission = text_view(PG_GETARG_TEXT_PP(0));
+    if (!is_permitted(permission)) raise_lacks_permission(last->role, permission);
+    PG_RETURN_VOID();
+}
+
+// The role that a definer function was called by: its own owner's is of no use for deciding who may do what.
+TENANCY_FUNCTION(tenancy_outer_role) { PG_RETURN_OID(GetOuterUserId()); }
 
 TENANCY_FUNCTION(tenancy_context_changed) {
     if (!CALLED_AS_TRIGGER(fcinfo))

@@ -18,8 +18,6 @@ char* guc_scopes;
 char* guc_sealed;
 int guc_missing_tenant = static_cast<int>(missing_tenant::error);
 
-constexpr std::size_t longest_scopes = 8192;
-
 constexpr config_enum_entry missing_tenant_choices[] = {
     {"error", static_cast<int>(missing_tenant::error), false},
     {"empty", static_cast<int>(missing_tenant::empty), false},
@@ -57,19 +55,9 @@ bool check_uuid(char** value, void** extra, GucSource) {
     return hand_over(parsed, extra);
 }
 
-template <optional_uuid settings::*Member>
+template <optional_uuid identity::*Member>
 void assign_uuid(const char*, void* extra) {
-    now.*Member = *static_cast<optional_uuid*>(extra);
-    changed();
-}
-
-void assign_tenant_id(const char*, void* extra) {
-    now.who.tenant = *static_cast<optional_uuid*>(extra);
-    changed();
-}
-
-void assign_user_id(const char*, void* extra) {
-    now.who.user = *static_cast<optional_uuid*>(extra);
+    now.who.*Member = *static_cast<optional_uuid*>(extra);
     changed();
 }
 
@@ -98,13 +86,25 @@ bool check_scopes(char** value, void**, GucSource) {
     return false;
 }
 
-/// The sealed identity is written as `<tenant>` or `<tenant>/<user>`.
+void assign_scopes(const char* value, void*) {
+    strlcpy(now.scopes, value, sizeof now.scopes);
+    changed();
+}
+
+/// The next of the parts that slashes separate.
+std::string_view next_part(std::string_view& rest) noexcept {
+    std::size_t end = std::min(rest.find('/'), rest.size());
+    std::string_view part = rest.substr(0, end);
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+    return part;
+}
+
+/// The sealed identity is written as `tenant/user/api key`; parts may be empty.
 bool check_sealed(char** value, void** extra, GucSource) {
-    std::string_view text{*value};
+    std::string_view rest{*value};
     identity parsed{};
-    std::string_view tenant = text.substr(0, uuid::text_length);
-    std::string_view user = text.size() > tenant.size() ? text.substr(tenant.size() + 1) : std::string_view{};
-    if (!parse_optional(tenant, parsed.tenant) || !parse_optional(user, parsed.user)) return false;
+    for (optional_uuid* part : {&parsed.tenant, &parsed.user, &parsed.api_key})
+        if (!parse_optional(next_part(rest), *part)) return false;
     return hand_over(parsed, extra);
 }
 
@@ -130,13 +130,13 @@ const identity& sealed_identity() noexcept { return sealed; }
 
 missing_tenant when_missing() noexcept { return static_cast<missing_tenant>(guc_missing_tenant); }
 
-void assign(const identity& who, const char* role, bool is_local) {
-    char tenant[uuid::text_length + 1], user[uuid::text_length + 1];
+void assign(const identity& who, const char* role, const char* scopes, bool is_local) {
+    char tenant[uuid::text_length + 1], user[uuid::text_length + 1], api_key[uuid::text_length + 1];
     const char* values[][2] = {
         {parameter_user_id, format(who.user, user)},
         {parameter_role, role},
-        {parameter_api_key_id, ""},
-        {parameter_scopes, ""},
+        {parameter_api_key_id, format(who.api_key, api_key)},
+        {parameter_scopes, scopes},
         {parameter_tenant_id, format(who.tenant, tenant)},
     };
     const char* present[] = {guc_user_id, guc_role, guc_api_key_id, guc_scopes, guc_tenant_id};
@@ -148,13 +148,11 @@ void assign(const identity& who, const char* role, bool is_local) {
 }
 
 void seal(const identity& who) {
-    char tenant[uuid::text_length + 1], user[uuid::text_length + 1];
-    char text[2 * (uuid::text_length + 1)];
-    format(who.tenant, tenant);
-    strlcpy(text, tenant, sizeof text);
-    if (who.user.is_set) {
-        strlcat(text, "/", sizeof text);
-        strlcat(text, format(who.user, user), sizeof text);
+    char text[3 * (uuid::text_length + 1)] = "";
+    for (const optional_uuid* part : {&who.tenant, &who.user, &who.api_key}) {
+        char id[uuid::text_length + 1];
+        if (part != &who.tenant) strlcat(text, "/", sizeof text);
+        strlcat(text, format(*part, id), sizeof text);
     }
     if (std::strcmp(guc_sealed, text) != 0) set(parameter_sealed, text, PGC_INTERNAL, true);
 }
@@ -162,17 +160,17 @@ void seal(const identity& who) {
 void define_settings() {
     DefineCustomStringVariable(parameter_tenant_id, "The current tenant's id; empty when there is none.",
                                "Set it with tenancy.set_tenant() or tenancy.enter().", &guc_tenant_id, "", PGC_SUSET,
-                               GUC_REPORT | GUC_NOT_IN_SAMPLE, check_uuid, assign_tenant_id, nullptr);
+                               GUC_REPORT | GUC_NOT_IN_SAMPLE, check_uuid, assign_uuid<&identity::tenant>, nullptr);
     DefineCustomStringVariable(parameter_user_id, "The current user's id; empty when the application itself acts.",
-                               nullptr, &guc_user_id, "", PGC_SUSET, GUC_NOT_IN_SAMPLE, check_uuid, assign_user_id,
-                               nullptr);
+                               nullptr, &guc_user_id, "", PGC_SUSET, GUC_NOT_IN_SAMPLE, check_uuid,
+                               assign_uuid<&identity::user>, nullptr);
     DefineCustomStringVariable(parameter_role, "The role that the current user has in the current tenant.", nullptr,
                                &guc_role, "", PGC_SUSET, GUC_NOT_IN_SAMPLE, check_role, assign_role, nullptr);
     DefineCustomStringVariable(parameter_api_key_id, "The id of the API key that the context was entered with.",
                                nullptr, &guc_api_key_id, "", PGC_SUSET, GUC_NOT_IN_SAMPLE, check_uuid,
-                               assign_uuid<&settings::api_key>, nullptr);
+                               assign_uuid<&identity::api_key>, nullptr);
     DefineCustomStringVariable(parameter_scopes, "The scopes of the credential that the context was entered with.",
-                               nullptr, &guc_scopes, "", PGC_SUSET, GUC_NOT_IN_SAMPLE, check_scopes, nullptr, nullptr);
+                               nullptr, &guc_scopes, "", PGC_SUSET, GUC_NOT_IN_SAMPLE, check_scopes, assign_scopes, nullptr);
     // Internal, so that no statement can write it; RESET ALL passes internal settings by.
     DefineCustomStringVariable(parameter_sealed, "The identity that this transaction is sealed to.", nullptr,
                                &guc_sealed, "", PGC_INTERNAL,

@@ -21,17 +21,21 @@ struct optional_uuid {
     uuid value;
 };
 
-/// A tenant and, where one entered with them, a user.
+/// A tenant and, where one entered with them, a user or an API key.
 struct identity {
     optional_uuid tenant;
     optional_uuid user;
+    optional_uuid api_key;
 };
+
+/// In bytes; the names of permissions, separated by spaces.
+inline constexpr std::size_t longest_scopes = 1023;
 
 /// The settings in parsed form. `stamp` changes with every assignment to any of them.
 struct settings {
     identity who;
-    optional_uuid api_key;
     char role[NAMEDATALEN];
+    char scopes[longest_scopes + 1];
     std::uint64_t stamp;
 };
 
@@ -47,8 +51,9 @@ missing_tenant when_missing() noexcept;
 
 /// Set all of the context at once: the one path that every way of entering and leaving takes.
 ///
-/// It runs after the caller's right to do so was checked. With `is_local` the values end with the transaction.
-void assign(const identity& who, const char* role, bool is_local);
+/// It runs after the caller's right to do so was checked. With `is_local` the values end with the transaction. Scopes
+/// narrow what the role may do; empty ones do not.
+void assign(const identity& who, const char* role, const char* scopes, bool is_local);
 
 /// Seal the transaction to an identity until it ends or is rolled back to before this point.
 void seal(const identity& who);

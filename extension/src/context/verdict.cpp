@@ -1,6 +1,6 @@
 #include "context/verdict.hpp"
 
-#include "pure/roles.hpp"
+#include "pure/permissions.hpp"
 
 namespace tenancy::context {
 
@@ -45,6 +45,10 @@ std::uint64_t changes_seen() {
     return generation;
 }
 
+bool is_permitted(std::string_view permission) noexcept {
+    return tenancy::is_permitted(last.permissions, current_settings().scopes, permission);
+}
+
 void settle_as(const standing& found, std::uint64_t changes_seen_before) {
     const settings& now = current_settings();
     std::size_t key_length = std::strlen(found.external_key);
@@ -54,9 +58,10 @@ void settle_as(const standing& found, std::uint64_t changes_seen_before) {
     last.has_external_key_bigint = found.has_external_key_bigint;
     last.external_key_bigint = found.external_key_bigint;
     last.tenant = found.tenant_id;
-    // A member's role is what the catalogue says today; without a user it is what the credential said.
-    strlcpy(last.role, now.who.user.is_set ? found.role : now.role, sizeof last.role);
-    last.may_write = role_may_write(last.role);
+    last.good_until = found.good_until;
+    strlcpy(last.role, found.role, sizeof last.role);
+    strlcpy(last.permissions, found.permissions, sizeof last.permissions);
+    last.may_write = is_permitted(permission::data_write);
     last.transaction = pg::local_transaction_id();
     decided_stamp = now.stamp;
     decided_generation = changes_seen_before;
@@ -69,7 +74,8 @@ status settle() {
     const settings& now = current_settings();
     if (!now.who.tenant.is_set) return status::no_tenant;
 
-    if (last.holds && decided_stamp == now.stamp && decided_generation == generation) {
+    if (last.holds && decided_stamp == now.stamp && decided_generation == generation &&
+        last.good_until > GetCurrentTransactionStartTimestamp()) {
         last.transaction = pg::local_transaction_id();
         note_brought();
         return status::settled;
@@ -77,7 +83,8 @@ status settle() {
 
     last.holds = false;
     std::uint64_t before = changes_seen();
-    standing found = look_up(tenant_name{false, now.who.tenant.value, nullptr}, now.who.user);
+    standing found =
+        look_up(tenant_name{false, now.who.tenant.value, nullptr}, now.who.user, now.who.api_key, now.role);
     if (!found.may_enter) return status::not_available;
     settle_as(found, before);
     note_brought();

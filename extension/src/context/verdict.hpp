@@ -14,7 +14,9 @@ struct verdict {
     LocalTransactionId transaction;
     bool may_write;
     uuid tenant;
+    TimestampTz good_until;            ///< when a key expires; DT_NOEND without one
     char role[NAMEDATALEN];
+    char permissions[longest_permissions + 1];
     bool has_external_key;
     bool has_external_key_bigint;
     // A text value in place: scan keys may point at it, so it is never freed.
@@ -48,6 +50,9 @@ std::uint64_t changes_seen();
 
 /// Take over what was just read of the current settings' tenant and user, who may enter.
 void settle_as(const standing& found, std::uint64_t changes_seen_before);
+
+/// Whether who acts may do this: by role, and where a credential has scopes by them too. Only of a settled context.
+bool is_permitted(std::string_view permission) noexcept;
 
 /// The settings changed: nothing decided before holds.
 void forget_verdict() noexcept;

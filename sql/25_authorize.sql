@@ -1,0 +1,97 @@
+-- Who is asking, for the functions of the control plane: an operator, or a member whose role holds a permission.
+
+CREATE FUNCTION tenancy.current_api_key_id() RETURNS uuid
+LANGUAGE c STABLE PARALLEL SAFE LEAKPROOF AS 'MODULE_PATHNAME', 'tenancy_current_api_key_id';
+
+COMMENT ON FUNCTION tenancy.current_api_key_id() IS
+'the API key that the context was entered with, or null; TN001 when no tenant is set';
+
+CREATE FUNCTION tenancy.has_permission(permission text) RETURNS boolean
+LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tenancy_has_permission';
+
+COMMENT ON FUNCTION tenancy.has_permission(text) IS
+'whether who is in context may do this in the current tenant, by role and a credential''s scopes; false without a context';
+
+CREATE FUNCTION tenancy.require_permission(permission text) RETURNS void
+LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tenancy_require_permission';
+
+COMMENT ON FUNCTION tenancy.require_permission(text) IS
+'raises TN004, naming the permission, unless who is in context holds it in the current tenant; TN001 when no tenant is set';
+
+CREATE FUNCTION tenancy.outer_role() RETURNS regrole
+LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'tenancy_outer_role';
+
+COMMENT ON FUNCTION tenancy.outer_role() IS 'the role that called, outside of all SECURITY DEFINER functions; internal';
+
+CREATE FUNCTION tenancy.is_operator() RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+RETURN has_function_privilege(tenancy.outer_role(), 'tenancy.create_organization(text, text)', 'EXECUTE');
+
+COMMENT ON FUNCTION tenancy.is_operator() IS 'whether the calling role manages the installation: grant_control_plane() gave it that';
+
+CREATE FUNCTION tenancy.raise_not_available() RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RAISE EXCEPTION USING ERRCODE = 'TN002', MESSAGE = 'tenant is not available',
+        HINT = 'Check the tenant''s id or slug, that it is active, and that the user is a member.';
+END
+$$;
+
+COMMENT ON FUNCTION tenancy.raise_not_available() IS 'raises TN002 with the text that set_tenant() has for it; internal';
+
+CREATE FUNCTION tenancy.authorize(tenant uuid, permission text) RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF tenancy.is_operator() THEN
+        IF NOT EXISTS (SELECT FROM tenancy.tenants t WHERE t.id = authorize.tenant) THEN
+            PERFORM tenancy.raise_not_available();
+        END IF;
+    ELSIF tenancy.has_context() AND tenancy.current_tenant_id() = authorize.tenant THEN
+        PERFORM tenancy.require_permission(authorize.permission);
+    ELSE
+        -- A stranger learns nothing, not even that there is such a tenant.
+        PERFORM tenancy.raise_not_available();
+    END IF;
+END
+$$;
+
+COMMENT ON FUNCTION tenancy.authorize(uuid, text) IS
+'lets an operator pass, and in the current tenant who holds the permission (TN004 for who does not); TN002 for everybody else; internal';
+
+CREATE FUNCTION tenancy.authorize_operator() RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF NOT tenancy.is_operator() THEN
+        RAISE EXCEPTION USING ERRCODE = '42501',
+            MESSAGE = format('role %s does not manage this installation', tenancy.outer_role()),
+            HINT = 'tenancy.grant_control_plane() lets a role do that.';
+    END IF;
+END
+$$;
+
+COMMENT ON FUNCTION tenancy.authorize_operator() IS 'lets an operator pass and raises 42501 for everybody else; internal';
+
+CREATE FUNCTION tenancy.actor() RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF tenancy.has_context() THEN
+        IF tenancy.current_user_id() IS NOT NULL THEN
+            RETURN 'user:' || tenancy.current_user_id();
+        ELSIF tenancy.current_api_key_id() IS NOT NULL THEN
+            RETURN 'key:' || tenancy.current_api_key_id();
+        END IF;
+    END IF;
+    RETURN 'role:' || tenancy.outer_role();
+END
+$$;
+
+COMMENT ON FUNCTION tenancy.actor() IS 'who acts, for records: user:<id>, key:<id> or role:<name>; internal';
