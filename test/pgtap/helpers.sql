@@ -31,6 +31,9 @@ BEGIN ATOMIC
     INSERT INTO tenancy.tenants (id, organization_id, slug, name, external_key)
     VALUES (test_helpers.a(), '00000000-0000-0000-0000-000000000001', 'tenant-a', 'Tenant A', '1001'),
            (test_helpers.b(), '00000000-0000-0000-0000-000000000001', 'tenant-b', 'Tenant B', '1002');
+    INSERT INTO tenancy.users (id, email)
+    VALUES (test_helpers.admin_of_a(), 'admin@a.example'), (test_helpers.editor_of_a(), 'editor@a.example'),
+           (test_helpers.viewer_of_a(), 'viewer@a.example'), (test_helpers.admin_of_b(), 'admin@b.example');
     INSERT INTO tenancy.memberships (tenant_id, user_id, role)
     VALUES (test_helpers.a(), test_helpers.admin_of_a(), 'admin'),
            (test_helpers.a(), test_helpers.editor_of_a(), 'editor'),
