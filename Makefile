@@ -133,6 +133,10 @@ $(DATA_built): $(sort $(wildcard sql/[0-9]*.sql)) extension/tenancy.control
 	@{ printf '%s\n' '\echo Use "CREATE EXTENSION tenancy" to load this file. \quit'; \
 	  for part in $(filter %.sql,$^); do echo; cat $$part; done; } >$@.new && mv $@.new $@
 
+dist:
+	git archive --format=zip --prefix=tenancy-$(version)/ -o tenancy-$(version).zip HEAD
+.PHONY: dist
+
 # A part that was taken away must not live on in the joined script.
 $(DATA_built): sql
 
