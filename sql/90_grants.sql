@@ -35,7 +35,7 @@ BEGIN ATOMIC
 END;
 
 COMMENT ON FUNCTION tenancy.grant_list(text) IS
-'the functions that grant_app (app, session), grant_control_plane and grant_owner give; no function is on two lists; internal';
+'the functions that grant_app (app, member, session), grant_control_plane (control_plane, member) and grant_owner (owner) give; no function is on two lists; internal';
 
 CREATE FUNCTION tenancy.grant_functions(role regrole, kinds text[]) RETURNS void
 LANGUAGE plpgsql
@@ -120,7 +120,7 @@ BEGIN
 
     -- A lower trust than before must take away what the higher one gave.
     PERFORM tenancy.revoke_app(role);
-    PERFORM tenancy.grant_functions(role, CASE trust WHEN 'credential' THEN '{app}' ELSE '{app,session}' END::text[]);
+    PERFORM tenancy.grant_functions(role, CASE trust WHEN 'credential' THEN '{app,member}' ELSE '{app,member,session}' END::text[]);
     IF trust = 'pooled' THEN
         EXECUTE format('GRANT SET ON PARAMETER tenancy.tenant_id TO %s', role);
     END IF;
@@ -141,6 +141,10 @@ DECLARE
     corpus record;
 BEGIN
     PERFORM tenancy.revoke_functions(role, '{app,session}');
+    -- Operators hold these too, and keep them.
+    IF NOT has_function_privilege(role, 'tenancy.create_organization(text, text)', 'EXECUTE') THEN
+        PERFORM tenancy.revoke_functions(role, '{member}');
+    END IF;
     EXECUTE format('REVOKE SET ON PARAMETER tenancy.tenant_id FROM %s', role);
     FOR corpus IN SELECT c.name FROM tenancy.corpora c LOOP
         PERFORM tenancy.revoke_corpus(corpus.name, role);
@@ -153,14 +157,22 @@ COMMENT ON FUNCTION tenancy.revoke_app(regrole) IS 'takes back what grant_app ga
 CREATE FUNCTION tenancy.grant_control_plane(role regrole) RETURNS void
 LANGUAGE sql
 SET search_path = pg_catalog, pg_temp
-RETURN tenancy.grant_functions(role, '{control_plane}');
+RETURN tenancy.grant_functions(role, '{control_plane,member}');
 
 COMMENT ON FUNCTION tenancy.grant_control_plane(regrole) IS 'lets an operator''s role manage organizations and tenants';
 
 CREATE FUNCTION tenancy.revoke_control_plane(role regrole) RETURNS void
-LANGUAGE sql
+LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
-RETURN tenancy.revoke_functions(role, '{control_plane}');
+AS $$
+BEGIN
+    PERFORM tenancy.revoke_functions(role, '{control_plane}');
+    -- Application roles hold these too, and keep them.
+    IF role NOT IN (SELECT tenancy.app_roles()) THEN
+        PERFORM tenancy.revoke_functions(role, '{member}');
+    END IF;
+END
+$$;
 
 COMMENT ON FUNCTION tenancy.revoke_control_plane(regrole) IS 'takes back what grant_control_plane gave';
 
