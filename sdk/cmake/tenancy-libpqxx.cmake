@@ -1,0 +1,26 @@
+# Defines tenancy::libpqxx, whichever way libpqxx was packaged: with its own CMake config, or (Debian) with pkg-config only.
+if(NOT TARGET tenancy::libpqxx)
+  find_package(libpqxx CONFIG QUIET)
+  if(libpqxx_FOUND)
+    set(tenancy_libpqxx_target libpqxx::pqxx)
+    set(tenancy_libpqxx_version "${libpqxx_VERSION}")
+  else()
+    find_package(PkgConfig REQUIRED)
+    pkg_check_modules(tenancy_libpqxx REQUIRED IMPORTED_TARGET libpqxx)
+    set(tenancy_libpqxx_target PkgConfig::tenancy_libpqxx)
+    set(tenancy_libpqxx_version "${tenancy_libpqxx_VERSION}")
+  endif()
+  if(tenancy_libpqxx_version VERSION_LESS 7.8)
+    message(FATAL_ERROR "tenancy needs libpqxx 7.8 or newer, found ${tenancy_libpqxx_version}: "
+      "older ones reconnect behind one's back and lose the context. "
+      "Set PQXX_PREFIX or CMAKE_PREFIX_PATH to a newer one.")
+  endif()
+  add_library(tenancy::libpqxx INTERFACE IMPORTED)
+  set_target_properties(tenancy::libpqxx PROPERTIES INTERFACE_LINK_LIBRARIES "${tenancy_libpqxx_target}")
+  # libpqxx 8 is C++20.
+  if(tenancy_libpqxx_version VERSION_GREATER_EQUAL 8)
+    set_target_properties(tenancy::libpqxx PROPERTIES INTERFACE_COMPILE_FEATURES cxx_std_20)
+  else()
+    set_target_properties(tenancy::libpqxx PROPERTIES INTERFACE_COMPILE_FEATURES cxx_std_17)
+  endif()
+endif()

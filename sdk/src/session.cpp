@@ -1,0 +1,28 @@
+#include "tenancy/session.hpp"
+
+#include <utility>
+
+namespace tenancy {
+
+session::session(lease l, const caller& who) : lease_{std::move(l)} {
+    lease_->translating([&] {
+        pqxx::nontransaction tx{lease_->native()};
+        const auto result = tx.exec(detail::set_context_sql(lease_->native(), who, false));
+        tenant_.emplace(result[0][0].c_str());
+    });
+}
+
+session::~session() {
+    try {
+        pqxx::nontransaction tx{lease_->native()};
+        tx.exec("SELECT tenancy.leave()");
+    } catch (const std::exception&) {
+        lease_->close();
+    }
+}
+
+transaction session::begin(transaction_options options) {
+    return transaction{*lease_, *tenant_, options, true};
+}
+
+} // namespace tenancy
