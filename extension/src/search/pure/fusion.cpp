@@ -1,0 +1,114 @@
+#include "pure/pure.hpp"
+
+#include "search/pure/fusion.hpp"
+
+#include <algorithm>
+#include <numeric>
+
+namespace tenancy::search {
+
+namespace {
+
+constexpr std::size_t unranked = 0;
+
+struct scale {
+    double low = 0, high = 0;
+
+    double operator()(double value) const noexcept { return high > low ? (value - low) / (high - low) : 0; }
+};
+
+scale text_scale(const std::vector<fused>& candidates) {
+    scale result;
+    for (const auto& candidate : candidates)
+        result.high = std::max(result.high, candidate.text);
+    return result;
+}
+
+scale vector_scale(const std::vector<fused>& candidates) {
+    scale result;
+    bool is_first = true;
+    for (const auto& candidate : candidates) {
+        if (!candidate.has_vector) continue;
+        result.low = is_first ? candidate.vector : std::min(result.low, candidate.vector);
+        result.high = is_first ? candidate.vector : std::max(result.high, candidate.vector);
+        is_first = false;
+    }
+    return result;
+}
+
+/// Places from 1 in one lane, `unranked` for candidates that the lane does not rank.
+template <typename Ranks, typename Score>
+std::vector<std::size_t> places(const std::vector<fused>& candidates, Ranks ranks, Score score) {
+    std::vector<std::size_t> order;
+    for (std::size_t i = 0; i < candidates.size(); ++i)
+        if (ranks(candidates[i])) order.push_back(i);
+    std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+        return ranks_before({candidates[a].key, score(candidates[a])}, {candidates[b].key, score(candidates[b])});
+    });
+    std::vector<std::size_t> result(candidates.size(), unranked);
+    for (std::size_t i = 0; i < order.size(); ++i)
+        result[order[i]] = i + 1;
+    return result;
+}
+
+std::vector<std::size_t> vector_places(const std::vector<fused>& candidates) {
+    return places(
+        candidates, [](const fused& c) { return c.has_vector; }, [](const fused& c) { return c.vector; });
+}
+
+std::vector<std::size_t> text_places(const std::vector<fused>& candidates) {
+    return places(
+        candidates, [](const fused& c) { return c.text > 0; }, [](const fused& c) { return c.text; });
+}
+
+void combine_by_rank(std::vector<fused>& candidates, double k) {
+    auto by_vector = vector_places(candidates);
+    auto by_text = text_places(candidates);
+    for (std::size_t i = 0; i < candidates.size(); ++i) {
+        candidates[i].combined = 0;
+        for (std::size_t place : {by_vector[i], by_text[i]})
+            if (place != unranked) candidates[i].combined += 1 / (k + static_cast<double>(place));
+    }
+}
+
+void combine_convex(std::vector<fused>& candidates, double text_weight) {
+    scale text = text_scale(candidates), vector = vector_scale(candidates);
+    for (auto& candidate : candidates)
+        candidate.combined = text_weight * text(candidate.text) +
+                             (1 - text_weight) * (candidate.has_vector ? vector(candidate.vector) : 0);
+}
+
+} // namespace
+
+bool parse_fusion(std::string_view name, fusion& parsed) noexcept {
+    if (name == "auto")
+        parsed = fusion::automatic;
+    else if (name == "rrf")
+        parsed = fusion::rrf;
+    else if (name == "convex")
+        parsed = fusion::convex;
+    else
+        return false;
+    return true;
+}
+
+std::int64_t lane_depth(std::int64_t count) noexcept { return std::max<std::int64_t>(200, 10 * count); }
+
+void fuse(std::vector<fused>& candidates, const fusion_settings& settings) {
+    switch (settings.how) {
+    case fusion::rrf:
+        combine_by_rank(candidates, settings.rrf_k);
+        break;
+    case fusion::convex:
+        combine_convex(candidates, settings.text_weight);
+        break;
+    case fusion::automatic:
+        combine_convex(candidates, 0.8);
+        break;
+    }
+    std::sort(candidates.begin(), candidates.end(), [](const fused& a, const fused& b) {
+        return ranks_before({a.key, a.combined}, {b.key, b.combined});
+    });
+}
+
+} // namespace tenancy::search

@@ -1,0 +1,101 @@
+#include "pure/pure.hpp"
+
+#include "search/pure/statements.hpp"
+
+namespace tenancy::search {
+
+namespace {
+
+std::string tenants_chunks(const layout& of) {
+    return "c." + of.chunks_tenant + " OPERATOR(pg_catalog.=) " + of.chunks_tenant_function;
+}
+
+std::string chunks_among(const layout& of, const char* ids) {
+    return "pg_catalog.unnest(" + std::string{ids} + ") AS k(id) JOIN " + of.chunks + " AS c ON c." + of.id +
+           " OPERATOR(pg_catalog.=) k.id AND " + tenants_chunks(of);
+}
+
+std::string passes(const layout& of, filters given, const char* filter, const char* document_ids) {
+    std::string condition;
+    if (given.metadata) condition += " AND c." + of.metadata + " OPERATOR(pg_catalog.@>) " + filter;
+    if (given.documents) condition += " AND c." + of.document_id + " OPERATOR(pg_catalog.=) ANY (" + document_ids + ")";
+    return condition;
+}
+
+std::string raw_distance(const layout& of) {
+    std::string query = of.is_half ? "$1::" + of.vector_schema + ".halfvec" : "$1";
+    return "c." + of.embedding + " OPERATOR(" + of.vector_schema + "." + distance_operator(of.by) + ") " + query;
+}
+
+std::string defined_distance(const layout& of) {
+    const char* nothing = of.by == metric::cosine          ? "1"
+                          : of.by == metric::inner_product ? "0"
+                                                           : "'Infinity'";
+    return std::string{"CASE WHEN d.raw OPERATOR(pg_catalog.=) 'NaN'::pg_catalog.float8 THEN "} + nothing +
+           "::pg_catalog.float8 ELSE d.raw END";
+}
+
+/// OFFSET 0 keeps the planner from merging this with the query around it and computing the distance twice.
+std::string distances_from(const layout& of, const std::string& source, const std::string& condition) {
+    return "(SELECT c." + of.id + " AS id, " + raw_distance(of) + " AS raw FROM " + source + " WHERE " + condition +
+           "c." + of.embedding + " IS NOT NULL OFFSET 0) AS d";
+}
+
+std::string vector_of_words(const layout& of) {
+    if (!of.tsv.empty()) return "c." + of.tsv;
+    return "pg_catalog.to_tsvector($1, c." + of.content + "::pg_catalog.text)";
+}
+
+std::string optional(const char* table, const std::string& column, const char* type) {
+    return (column.empty() ? "NULL" : table + column) + "::pg_catalog." + type;
+}
+
+} // namespace
+
+std::string quote_identifier(std::string_view name) {
+    std::string quoted{'"'};
+    for (char c : name) {
+        if (c == '"') quoted += '"';
+        quoted += c;
+    }
+    quoted += '"';
+    return quoted;
+}
+
+std::string nearest_statement(const layout& of, filters given) {
+    std::string condition = tenants_chunks(of) + passes(of, given, "$3", "$4") + " AND ";
+    return "SELECT n.id, n.distance FROM (SELECT d.id, " + defined_distance(of) + " AS distance FROM " +
+           distances_from(of, of.chunks + " AS c", condition) + ") AS n ORDER BY n.distance, n.id LIMIT $2";
+}
+
+std::string distances_statement(const layout& of) {
+    return "SELECT d.id, " + defined_distance(of) + " FROM " + distances_from(of, chunks_among(of, "$2"), "");
+}
+
+std::string words_statement(const layout& of, filters given) {
+    return "SELECT c." + of.id + ", " + vector_of_words(of) + ", (true" + passes(of, given, "$2", "$3") +
+           ") IS TRUE FROM " + of.chunks + " AS c WHERE " + tenants_chunks(of);
+}
+
+std::string words_of_statement(const layout& of) {
+    return "SELECT c." + of.id + ", " + vector_of_words(of) + " FROM " + chunks_among(of, "$2");
+}
+
+std::string rows_statement(const layout& of) {
+    return "SELECT k.place, c." + of.id + ", c." + of.document_id + ", " + optional("c.", of.chunk_index, "int4") +
+           ", c." + of.content + "::pg_catalog.text, " + optional("c.", of.metadata, "jsonb") + ", " +
+           optional("d.", of.title, "text") + ", " + optional("d.", of.source, "text") +
+           " FROM pg_catalog.unnest($1) WITH ORDINALITY AS k(id, place) JOIN " + of.chunks + " AS c ON c." + of.id +
+           " OPERATOR(pg_catalog.=) k.id AND " + tenants_chunks(of) + " LEFT JOIN " + of.documents + " AS d ON d." +
+           of.documents_id + " OPERATOR(pg_catalog.=) c." + of.document_id + " AND d." + of.documents_tenant +
+           " OPERATOR(pg_catalog.=) " + of.documents_tenant_function + " ORDER BY k.place";
+}
+
+std::string document_statement(const layout& of) {
+    std::string place = optional("c.", of.chunk_index, "int4");
+    return "SELECT c." + of.id + ", " + place + ", c." + of.content + "::pg_catalog.text, " +
+           optional("c.", of.metadata, "jsonb") + " FROM " + of.chunks + " AS c WHERE " + tenants_chunks(of) +
+           " AND c." + of.document_id + " OPERATOR(pg_catalog.=) $1 ORDER BY " + place + ", c." + of.id;
+}
+
+} // namespace tenancy::search

@@ -1,0 +1,57 @@
+#pragma once
+
+#include "search/pure/metric.hpp"
+
+#include <string>
+#include <string_view>
+
+namespace tenancy::search {
+
+/// "name", whatever is in it.
+std::string quote_identifier(std::string_view name);
+
+/// The tables of a corpus as SQL text needs them. Every name is quoted, tables with their schema; an empty optional column
+/// is one that the tables do not have.
+struct layout {
+    std::string chunks, documents;
+    std::string chunks_tenant, documents_tenant;
+    std::string chunks_tenant_function, documents_tenant_function; ///< what the tenant columns are compared with
+    std::string id, document_id, content, embedding;
+    std::string chunk_index, metadata, tsv; ///< optional
+    std::string documents_id;
+    std::string title, source; ///< optional
+    std::string vector_schema; ///< pgvector's, quoted
+    bool is_half = false;
+    metric by = metric::cosine;
+};
+
+/// Which filters a search has. Each combination is a statement of its own, so that the planner sees plain conditions.
+struct filters {
+    bool metadata = false;
+    bool documents = false;
+};
+
+// Everything in these texts is qualified, operators too: the caller's search_path must not decide what runs. The caller's
+// policies select the rows; the tenant's own condition is repeated for callers that no policy holds.
+
+/// Parameters embedding, limit bigint, filter jsonb, document_ids uuid[]; rows (id, distance), nearest first, ties by id.
+/// Orders by what no index can order by, so that an approximate one is never used.
+std::string nearest_statement(const layout& of, filters given);
+
+/// Parameters embedding, ids uuid[]; rows (id, distance).
+std::string distances_statement(const layout& of);
+
+/// Parameters text_config regconfig, filter jsonb, document_ids uuid[]; rows (id, tsv, whether it passes the filters) of
+/// every chunk.
+std::string words_statement(const layout& of, filters given);
+
+/// Parameters text_config regconfig, ids uuid[]; rows (id, tsv).
+std::string words_of_statement(const layout& of);
+
+/// Parameter ids uuid[]; rows (place in ids from 1, id, document_id, chunk_index, content, metadata, title, source) in the order of ids.
+std::string rows_statement(const layout& of);
+
+/// Parameter document_id uuid; rows (id, chunk_index, content, metadata) in reading order.
+std::string document_statement(const layout& of);
+
+} // namespace tenancy::search
