@@ -1,11 +1,18 @@
 -- Who may call what. Nothing is granted to PUBLIC; every privilege is given by name.
 
 CREATE FUNCTION tenancy.grant_list(kind text) RETURNS SETOF regprocedure
-LANGUAGE sql IMMUTABLE
+LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     SELECT ('tenancy.' || signature)::regprocedure
-    FROM (VALUES
+    FROM (
+        -- pgvector lives in whatever schema its creator chose.
+        SELECT n.oid::regnamespace::text AS vectors
+        FROM pg_extension e
+        JOIN pg_namespace n ON n.oid = e.extnamespace
+        WHERE e.extname = 'vector'
+    ) AS pgvector
+    CROSS JOIN LATERAL (VALUES
         ('app', 'has_context()'),
         ('app', 'leave()'),
         ('app', 'current_tenant_id()'),
@@ -22,6 +29,19 @@ BEGIN ATOMIC
         ('app', 'require_permission(text)'),
         ('app', 'current_role_name()'),
         ('app', 'uuid_v7()'),
+        ('app', 'match_chunks(' || vectors || '.vector, integer, double precision, jsonb, uuid[], text)'),
+        ('app', 'hybrid_search(' || vectors || '.vector, text, integer, double precision, text, integer, jsonb, uuid[], text)'),
+        ('app', 'keyword_search(text, integer, jsonb, uuid[], text)'),
+        ('app', 'get_document_chunks(uuid, text)'),
+        ('owner', 'create_corpus(text, integer, text, regconfig, name, text)'),
+        ('owner', 'attach_corpus(text, regclass, regclass, jsonb, integer, text, regconfig)'),
+        ('owner', 'drop_corpus(text, boolean)'),
+        ('owner', 'grant_corpus(text, regrole)'),
+        ('owner', 'refuse_bad_corpus(text, text, regconfig)'),
+        ('owner', 'tenant_column(regclass)'),
+        ('owner', 'column_for_corpus(regclass, text, jsonb, text[], boolean, name)'),
+        ('owner', 'may_alter(regclass)'),
+        ('owner', 'app_roles()'),
         ('session', 'set_tenant(uuid, boolean)'),
         ('session', 'set_tenant(text, boolean)'),
         ('session', 'enter(uuid, uuid, boolean)'),
@@ -121,6 +141,7 @@ BEGIN
     -- A lower trust than before must take away what the higher one gave.
     PERFORM tenancy.revoke_app(role);
     PERFORM tenancy.grant_functions(role, CASE trust WHEN 'credential' THEN '{app,member}' ELSE '{app,member,session}' END::text[]);
+    EXECUTE format('GRANT SELECT ON tenancy.corpora TO %s', role);
     IF trust = 'pooled' THEN
         EXECUTE format('GRANT SET ON PARAMETER tenancy.tenant_id TO %s', role);
     END IF;
@@ -145,6 +166,7 @@ BEGIN
     IF NOT has_function_privilege(role, 'tenancy.create_organization(text, text)', 'EXECUTE') THEN
         PERFORM tenancy.revoke_functions(role, '{member}');
     END IF;
+    EXECUTE format('REVOKE SELECT ON tenancy.corpora FROM %s', role);
     EXECUTE format('REVOKE SET ON PARAMETER tenancy.tenant_id FROM %s', role);
     FOR corpus IN SELECT c.name FROM tenancy.corpora c LOOP
         PERFORM tenancy.revoke_corpus(corpus.name, role);
@@ -182,6 +204,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     PERFORM tenancy.grant_functions(role, '{owner}');
+    EXECUTE format('GRANT SELECT, INSERT, DELETE ON tenancy.corpora TO %s', role);
     -- What a foreign key from a protected table needs; it lets the role test which keys exist, and nothing else.
     EXECUTE format('GRANT REFERENCES (id, external_key, external_key_bigint) ON tenancy.tenants TO %s', role);
 END
@@ -194,6 +217,7 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    EXECUTE format('REVOKE SELECT, INSERT, DELETE ON tenancy.corpora FROM %s', role);
     EXECUTE format('REVOKE REFERENCES (id, external_key, external_key_bigint) ON tenancy.tenants FROM %s', role);
     PERFORM tenancy.revoke_functions(role, '{owner}');
 END

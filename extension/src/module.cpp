@@ -2,6 +2,7 @@
 #include "context/settings.hpp"
 #include "context/verdict.hpp"
 #include "pg/prelude.hpp"
+#include "search/corpus.hpp"
 
 extern "C" {
 
@@ -11,6 +12,7 @@ PGDLLEXPORT void _PG_init(void) {
     tenancy::context::define_settings();
     tenancy::context::register_invalidation();
     tenancy::context::watch_holdable_cursors();
+    tenancy::search::register_corpus_invalidation();
     MarkGUCPrefixReserved("tenancy");
 }
 }

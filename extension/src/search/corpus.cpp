@@ -1,0 +1,143 @@
+#include "search/corpus.hpp"
+
+#include "pg/guard.hpp"
+#include "search/registry.hpp"
+
+#include <unordered_map>
+
+namespace tenancy::search {
+
+namespace {
+
+using corpus_map = std::unordered_map<std::string, std::shared_ptr<corpus>>;
+
+corpus_map& known_corpora() {
+    static corpus_map known;
+    return known;
+}
+
+/// The relation whose invalidation says that the registry changed; found when the first corpus is read.
+Oid registry_relation = InvalidOid;
+
+// Callbacks run wherever PostgreSQL accepts invalidations, also in the middle of a search: they mark, and free nothing.
+
+void relation_changed(Datum, Oid relation) {
+    for (auto& [name, entry] : known_corpora())
+        if (relation == InvalidOid || relation == registry_relation || relation == entry->chunks ||
+            relation == entry->documents)
+            entry->is_stale = true;
+}
+
+void schema_changed(Datum, int, uint32) {
+    for (auto& [name, entry] : known_corpora())
+        entry->is_stale = true;
+}
+
+void type_changed(Datum, int, uint32 hash) {
+    for (auto& [name, entry] : known_corpora())
+        if (hash == 0 || hash == entry->vector_type_hash) entry->is_stale = true;
+}
+
+std::string text_of(const layout& tables, statement wanted, filters given) {
+    switch (wanted) {
+    case statement::nearest:
+        return nearest_statement(tables, given);
+    case statement::distances:
+        return distances_statement(tables);
+    case statement::words:
+        return words_statement(tables, given);
+    case statement::words_of:
+        return words_of_statement(tables);
+    case statement::rows:
+        return rows_statement(tables);
+    case statement::document:
+        break;
+    }
+    return document_statement(tables);
+}
+
+int parameter_types(statement wanted, Oid vector_type, Oid (&types)[4]) {
+    auto set = [&](std::initializer_list<Oid> given) {
+        std::copy(given.begin(), given.end(), types);
+        return static_cast<int>(given.size());
+    };
+    switch (wanted) {
+    case statement::nearest:
+        return set({vector_type, INT8OID, JSONBOID, UUIDARRAYOID});
+    case statement::distances:
+        return set({vector_type, UUIDARRAYOID});
+    case statement::words:
+        return set({REGCONFIGOID, JSONBOID, UUIDARRAYOID});
+    case statement::words_of:
+        return set({REGCONFIGOID, UUIDARRAYOID});
+    case statement::rows:
+        return set({UUIDARRAYOID});
+    case statement::document:
+        break;
+    }
+    return set({UUIDOID});
+}
+
+} // namespace
+
+corpus::~corpus() {
+    for (SPIPlanPtr plan : m_plans)
+        if (plan) SPI_freeplan(plan);
+}
+
+SPIPlanPtr corpus::plan(statement wanted, filters given) {
+    std::size_t filter_set = (given.metadata ? 1 : 0) + (given.documents ? 2 : 0);
+    SPIPlanPtr& slot = m_plans[static_cast<std::size_t>(wanted) * filter_sets + filter_set];
+    if (slot) return slot;
+
+    Oid types[4];
+    int count = parameter_types(wanted, vector_type, types);
+    std::string text = text_of(tables, wanted, given);
+    // Planned for each run: the right plan for a small tenant is not the right one for a large tenant, and a generic plan
+    // would be whichever came first.
+    slot = pg::guarded([&] {
+        SPIPlanPtr prepared = SPI_prepare_cursor(text.c_str(), count, types, CURSOR_OPT_CUSTOM_PLAN);
+        if (prepared == nullptr) elog(ERROR, "SPI_prepare_cursor failed: %s", SPI_result_code_string(SPI_result));
+        SPI_keepplan(prepared);
+        return prepared;
+    });
+    return slot;
+}
+
+std::shared_ptr<corpus> open_corpus(const std::string& name) {
+    corpus_map& known = known_corpora();
+    auto found = known.find(name);
+    if (found != known.end()) {
+        if (!found->second->is_stale) return found->second;
+        known.erase(found);
+    }
+
+    // In the map before it is read: a change that comes while reading then marks it.
+    auto entry = std::make_shared<corpus>();
+    entry->name = name;
+    known.emplace(name, entry);
+    try {
+        registry_relation = pg::guarded([] { return get_relname_relid("corpora", get_namespace_oid("tenancy", false)); });
+        read_registration(registry_relation, *entry);
+    } catch (...) {
+        known.erase(name);
+        throw;
+    }
+    return entry;
+}
+
+void register_corpus_invalidation() {
+    CacheRegisterRelcacheCallback(relation_changed, 0);
+    CacheRegisterSyscacheCallback(NAMESPACEOID, schema_changed, 0);
+    CacheRegisterSyscacheCallback(TYPEOID, type_changed, 0);
+}
+
+} // namespace tenancy::search
+
+TENANCY_FUNCTION(tenancy_corpora_changed) {
+    if (!CALLED_AS_TRIGGER(fcinfo))
+        ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+                        errmsg("tenancy.corpora_changed() can only be called as a trigger")));
+    CacheInvalidateRelcache(reinterpret_cast<TriggerData*>(fcinfo->context)->tg_relation);
+    return PointerGetDatum(nullptr);
+}

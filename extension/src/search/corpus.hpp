@@ -1,0 +1,53 @@
+#pragma once
+
+#include "pg/prelude.hpp"
+
+#include "search/pure/statements.hpp"
+
+#include <array>
+#include <memory>
+#include <string>
+
+namespace tenancy::search {
+
+/// The statements that a corpus is read by.
+enum class statement : std::size_t { nearest, distances, words, words_of, rows, document };
+
+/// A registered corpus as this backend knows it, with its prepared plans.
+///
+/// Kept for the backend's life until the registry, a table of it or a schema changes; then the next search reads it
+/// anew, while a search that runs holds on to the one that it began with.
+class corpus {
+public:
+    corpus() = default;
+    ~corpus();
+    corpus(const corpus&) = delete;
+    corpus& operator=(const corpus&) = delete;
+
+    std::string name;
+    Oid chunks = InvalidOid;
+    Oid documents = InvalidOid;
+    Oid text_config = InvalidOid;
+    Oid vector_type = InvalidOid;
+    uint32 vector_type_hash = 0;
+    std::size_t dimensions = 0;
+    layout tables;
+    bool is_stale = false;
+
+    /// The plan of a statement, prepared when it is first wanted. Needs an SPI connection.
+    SPIPlanPtr plan(statement wanted, filters given = {});
+
+private:
+    static constexpr std::size_t statements = 6, filter_sets = 4;
+    std::array<SPIPlanPtr, statements * filter_sets> m_plans{};
+};
+
+/// Find a corpus by name.
+///
+/// @throws error TN010 when there is none, or its tables no longer fit what was registered
+std::shared_ptr<corpus> open_corpus(const std::string& name);
+
+/// Listen for changes of the registry and the tables; called once from _PG_init.
+void register_corpus_invalidation();
+
+} // namespace tenancy::search

@@ -1,0 +1,152 @@
+#include "pg/guard.hpp"
+#include "search/corpus.hpp"
+#include "search/hybrid.hpp"
+#include "search/keyword_lane.hpp"
+#include "search/pure/arguments.hpp"
+#include "search/rows.hpp"
+#include "search/vector_lane.hpp"
+
+// The SQL face of search. None of these is STRICT: what must not be null is refused by name.
+
+namespace {
+
+using namespace tenancy;
+using namespace tenancy::search;
+
+/// pgvector's vector as it is stored, and its only part that we look into.
+struct pgvector_value {
+    int32 length_word;
+    int16 dimensions;
+    int16 unused;
+    float elements[FLEXIBLE_ARRAY_MEMBER];
+};
+
+void refuse_null(FunctionCallInfo fcinfo, int argument, const char* name) {
+    if (!PG_ARGISNULL(argument)) return;
+    throw error{sqlstate::null_value_not_allowed, std::string{name} + " must not be null"};
+}
+
+std::string text_argument(FunctionCallInfo fcinfo, int argument, const char* name) {
+    refuse_null(fcinfo, argument, name);
+    text* given = pg::guarded([&] { return PG_GETARG_TEXT_PP(argument); });
+    return {VARDATA_ANY(given), static_cast<std::size_t>(VARSIZE_ANY_EXHDR(given))};
+}
+
+std::int32_t count_argument(FunctionCallInfo fcinfo, int argument) {
+    refuse_null(fcinfo, argument, "match_count");
+    check_match_count(PG_GETARG_INT32(argument));
+    return PG_GETARG_INT32(argument);
+}
+
+std::shared_ptr<corpus> corpus_argument(FunctionCallInfo fcinfo, int argument) {
+    return open_corpus(text_argument(fcinfo, argument, "corpus"));
+}
+
+Datum embedding_argument(FunctionCallInfo fcinfo, int argument, const corpus& of) {
+    refuse_null(fcinfo, argument, "query_embedding");
+    auto* given = reinterpret_cast<pgvector_value*>(pg::guarded([&] { return PG_GETARG_VARLENA_P(argument); }));
+    check_embedding_fits(given->elements, static_cast<std::size_t>(given->dimensions), of.dimensions, of.tables.is_half,
+                         of.name);
+    return PointerGetDatum(given);
+}
+
+request request_of(FunctionCallInfo fcinfo, corpus& of, int filter, int document_ids) {
+    request asked{of, {}};
+    asked.given.metadata = !PG_ARGISNULL(filter);
+    asked.given.documents = !PG_ARGISNULL(document_ids);
+    if (asked.given.metadata) {
+        if (of.tables.metadata.empty())
+            throw error{sqlstate::corpus_not_configured, "corpus \"" + of.name + "\" has no metadata to filter by",
+                        {}, "Attach it with a jsonb column for metadata, or search without a filter."};
+        asked.filter = PG_GETARG_DATUM(filter);
+    }
+    if (asked.given.documents) asked.document_ids = PG_GETARG_DATUM(document_ids);
+    return asked;
+}
+
+/// The result that rows go into. Made before SPI is connected: it lives in the query's memory.
+ReturnSetInfo* make_result(FunctionCallInfo fcinfo) {
+    pg::guarded([&] { InitMaterializedSRF(fcinfo, 0); });
+    return reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo);
+}
+
+std::vector<answer> answers_of(const std::vector<ranked>& ranking) {
+    std::vector<answer> answers;
+    answers.reserve(ranking.size());
+    for (const auto& one : ranking)
+        answers.push_back({one.key, {one.score, 0, 0}, {false, true, true}});
+    return answers;
+}
+
+} // namespace
+
+TENANCY_FUNCTION(tenancy_match_chunks) {
+    auto of = corpus_argument(fcinfo, 5);
+    Datum embedding = embedding_argument(fcinfo, 0, *of);
+    std::int32_t count = count_argument(fcinfo, 1);
+    if (!PG_ARGISNULL(2)) check_threshold(PG_GETARG_FLOAT8(2));
+    request asked = request_of(fcinfo, *of, 3, 4);
+    ReturnSetInfo* result = make_result(fcinfo);
+
+    connect_spi();
+    std::vector<ranked> ranking = vector_lane{asked, embedding}.best(count);
+    if (!PG_ARGISNULL(2)) {
+        double threshold = PG_GETARG_FLOAT8(2);
+        ranking.erase(std::find_if(ranking.begin(), ranking.end(), [&](const ranked& one) { return one.score < threshold; }),
+                      ranking.end());
+    }
+    emit_rows(result, *of, answers_of(ranking), 1);
+    finish_spi();
+    return Datum{0};
+}
+
+TENANCY_FUNCTION(tenancy_keyword_search) {
+    auto of = corpus_argument(fcinfo, 4);
+    std::string text = text_argument(fcinfo, 0, "query_text");
+    std::int32_t count = count_argument(fcinfo, 1);
+    request asked = request_of(fcinfo, *of, 2, 3);
+    ReturnSetInfo* result = make_result(fcinfo);
+
+    connect_spi();
+    emit_rows(result, *of, answers_of(keyword_lane{asked, text}.best(count)), 1);
+    finish_spi();
+    return Datum{0};
+}
+
+TENANCY_FUNCTION(tenancy_hybrid_search) {
+    auto of = corpus_argument(fcinfo, 8);
+    Datum embedding = embedding_argument(fcinfo, 0, *of);
+    std::string text = text_argument(fcinfo, 1, "query_text");
+    std::int32_t count = count_argument(fcinfo, 2);
+    fusion_settings settings;
+    refuse_null(fcinfo, 3, "text_weight");
+    settings.text_weight = PG_GETARG_FLOAT8(3);
+    check_text_weight(settings.text_weight);
+    settings.how = check_fusion(text_argument(fcinfo, 4, "fusion"));
+    refuse_null(fcinfo, 5, "rrf_k");
+    settings.rrf_k = PG_GETARG_INT32(5);
+    check_rrf_k(settings.rrf_k);
+    request asked = request_of(fcinfo, *of, 6, 7);
+    ReturnSetInfo* result = make_result(fcinfo);
+
+    connect_spi();
+    vector_lane vectors{asked, embedding};
+    keyword_lane words{asked, text};
+    std::vector<answer> answers;
+    for (const auto& one : search_both(vectors, words, count, settings))
+        answers.push_back({one.key, {one.combined, one.vector, one.text}, {false, !one.has_vector, false}});
+    emit_rows(result, *of, answers, 3);
+    finish_spi();
+    return Datum{0};
+}
+
+TENANCY_FUNCTION(tenancy_get_document_chunks) {
+    auto of = corpus_argument(fcinfo, 1);
+    refuse_null(fcinfo, 0, "document_id");
+    ReturnSetInfo* result = make_result(fcinfo);
+
+    connect_spi();
+    emit_document(result, *of, PG_GETARG_DATUM(0));
+    finish_spi();
+    return Datum{0};
+}

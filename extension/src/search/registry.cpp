@@ -1,0 +1,210 @@
+#include "search/registry.hpp"
+
+#include "pg/guard.hpp"
+
+namespace tenancy::search {
+
+namespace {
+
+// Column numbers of sql/50_corpus.sql; columns are only ever appended there.
+enum corpora_column : AttrNumber {
+    corpora_name = 1,
+    corpora_documents = 2,
+    corpora_chunks = 3,
+    corpora_dimensions = 4,
+    corpora_metric = 5,
+    corpora_text_config = 6,
+    corpora_columns = 7,
+};
+
+enum part { tenant_id, id, document_id, chunk_index, content, embedding, metadata, tsv, documents_tenant_id,
+            documents_id, title, source };
+constexpr const char* part_names[] = {"tenant_id", "id",  "document_id",         "chunk_index",  "content", "embedding",
+                                      "metadata",  "tsv", "documents_tenant_id", "documents_id", "title",   "source"};
+constexpr std::size_t parts = sizeof part_names / sizeof *part_names;
+
+/// The registry's row and what the catalogue says of it. Trivial, for PostgreSQL's errors jump over it; strings belong to
+/// the memory context of the caller.
+struct registration {
+    bool found;
+    Oid documents, chunks, text_config;
+    int32 dimensions;
+    const char* metric;
+    const char* columns[parts]; ///< null for a part that the tables do not have
+    const char *documents_schema, *documents_name, *chunks_schema, *chunks_name;
+    Oid column_types[parts]; ///< invalid where the column is not there
+    int32 embedding_typmod;
+    const char* embedding_type_name;
+    bool is_pgvector;
+    Oid vector_type;
+    uint32 vector_type_hash;
+    const char* vector_schema;
+};
+
+bool is_of_documents(std::size_t which) { return which >= documents_tenant_id; }
+
+/// The tables may be as new as this moment, whatever snapshot the transaction has: invalidations are, too.
+Snapshot snapshot_of_now() { return IsInParallelMode() ? GetActiveSnapshot() : GetLatestSnapshot(); }
+
+void read_columns(Datum columns, registration& row) {
+    Jsonb* map = DatumGetJsonbP(columns);
+    for (std::size_t i = 0; i < parts; ++i) {
+        JsonbValue* value = getKeyJsonValueFromContainer(&map->root, part_names[i],
+                                                         static_cast<int>(std::strlen(part_names[i])), nullptr);
+        row.columns[i] = value && value->type == jbvString ? pnstrdup(value->val.string.val, value->val.string.len)
+                                                           : nullptr;
+    }
+}
+
+void read_row(Oid registry, const char* name, registration& row) {
+    Oid index = get_relname_relid("corpora_pkey", get_rel_namespace(registry));
+    Relation table = table_open(registry, AccessShareLock);
+    Snapshot snapshot = RegisterSnapshot(snapshot_of_now());
+    ScanKeyData key;
+    ScanKeyInit(&key, corpora_name, BTEqualStrategyNumber, F_TEXTEQ, CStringGetTextDatum(name));
+    SysScanDesc scan = systable_beginscan(table, index, true, snapshot, 1, &key);
+    HeapTuple tuple = systable_getnext(scan);
+    row.found = HeapTupleIsValid(tuple);
+    if (row.found) {
+        auto column = [&](AttrNumber number) {
+            bool is_null; // every column is declared NOT NULL
+            return heap_getattr(tuple, number, RelationGetDescr(table), &is_null);
+        };
+        row.documents = DatumGetObjectId(column(corpora_documents));
+        row.chunks = DatumGetObjectId(column(corpora_chunks));
+        row.dimensions = DatumGetInt32(column(corpora_dimensions));
+        row.metric = TextDatumGetCString(column(corpora_metric));
+        row.text_config = DatumGetObjectId(column(corpora_text_config));
+        read_columns(column(corpora_columns), row);
+    }
+    systable_endscan(scan);
+    UnregisterSnapshot(snapshot);
+    table_close(table, AccessShareLock);
+}
+
+void read_relation(Oid relation, const char*& schema, const char*& name) {
+    name = get_rel_name(relation);
+    if (name) schema = get_namespace_name(get_rel_namespace(relation));
+}
+
+void read_types(registration& row) {
+    for (std::size_t i = 0; i < parts; ++i) {
+        if (row.columns[i] == nullptr) continue;
+        Oid relation = is_of_documents(i) ? row.documents : row.chunks;
+        AttrNumber number = get_attnum(relation, row.columns[i]);
+        if (number == InvalidAttrNumber) continue;
+        int32 typmod;
+        Oid collation;
+        get_atttypetypmodcoll(relation, number, &row.column_types[i], &typmod, &collation);
+        if (i == embedding) row.embedding_typmod = typmod;
+    }
+}
+
+/// Of the embedding's type, which must be pgvector's own: its schema is where the operators are.
+void read_pgvector(registration& row) {
+    Oid type = row.column_types[embedding];
+    if (!OidIsValid(type)) return;
+    HeapTuple tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(type));
+    if (!HeapTupleIsValid(tuple)) elog(ERROR, "cache lookup failed for type %u", type);
+    auto form = reinterpret_cast<Form_pg_type>(GETSTRUCT(tuple));
+    Oid schema = form->typnamespace;
+    row.embedding_type_name = pstrdup(NameStr(form->typname));
+    ReleaseSysCache(tuple);
+
+    row.is_pgvector = getExtensionOfObject(TypeRelationId, type) == get_extension_oid("vector", true);
+    row.vector_schema = get_namespace_name(schema);
+    row.vector_type = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum("vector"), ObjectIdGetDatum(schema));
+    row.vector_type_hash = GetSysCacheHashValue1(TYPEOID, ObjectIdGetDatum(row.vector_type));
+}
+
+const char* tenant_function(Oid type) {
+    switch (type) {
+    case UUIDOID:
+        return "tenancy.current_tenant_id()";
+    case INT8OID:
+        return "tenancy.current_tenant_key_bigint()";
+    case INT4OID:
+        return "tenancy.current_tenant_key_integer()";
+    default:
+        return "tenancy.current_tenant_key()";
+    }
+}
+
+std::string qualified(const char* schema, const char* name) {
+    return quote_identifier(schema) + "." + quote_identifier(name);
+}
+
+[[noreturn]] void refuse(const std::string& corpus, std::string detail) {
+    throw error{sqlstate::corpus_not_configured, "corpus \"" + corpus + "\" no longer fits its tables",
+                std::move(detail),
+                "Take it out with tenancy.drop_corpus() and register it again with tenancy.attach_corpus()."};
+}
+
+void check(const registration& row, const std::string& corpus) {
+    if (!row.found)
+        throw error{sqlstate::corpus_not_configured, "corpus \"" + corpus.substr(0, 80) + "\" is not configured",
+                    {},
+                    "Make it with tenancy.create_corpus(), or register your tables with tenancy.attach_corpus()."};
+    if (row.documents_name == nullptr || row.chunks_name == nullptr)
+        refuse(corpus, std::string{"Its table of "} + (row.chunks_name ? "documents" : "chunks") + " was dropped.");
+    for (std::size_t i = 0; i < parts; ++i)
+        if (row.columns[i] && !OidIsValid(row.column_types[i]))
+            refuse(corpus, "Table " + std::string{is_of_documents(i) ? row.documents_name : row.chunks_name} +
+                               " has no column \"" + row.columns[i] + "\" any more.");
+    if (!row.is_pgvector)
+        refuse(corpus, "Column \"" + std::string{row.columns[embedding]} + "\" is of a type " +
+                           row.embedding_type_name + " that is not pgvector's.");
+    if (row.embedding_typmod != row.dimensions)
+        refuse(corpus, "It was registered with " + std::to_string(row.dimensions) + " dimensions, and column \"" +
+                           row.columns[embedding] + "\" now has " +
+                           (row.embedding_typmod < 0 ? "none" : std::to_string(row.embedding_typmod)) + ".");
+}
+
+} // namespace
+
+void read_registration(Oid registry, corpus& into) {
+    registration row{};
+    pg::guarded([&] {
+        read_row(registry, into.name.c_str(), row);
+        if (!row.found) return;
+        read_relation(row.documents, row.documents_schema, row.documents_name);
+        read_relation(row.chunks, row.chunks_schema, row.chunks_name);
+        if (row.documents_name == nullptr || row.chunks_name == nullptr) return;
+        read_types(row);
+        read_pgvector(row);
+    });
+    check(row, into.name);
+
+    auto column = [&](part which) {
+        return row.columns[which] ? quote_identifier(row.columns[which]) : std::string{};
+    };
+    into.chunks = row.chunks;
+    into.documents = row.documents;
+    into.text_config = row.text_config;
+    into.vector_type = row.vector_type;
+    into.vector_type_hash = row.vector_type_hash;
+    into.dimensions = static_cast<std::size_t>(row.dimensions);
+
+    layout& tables = into.tables;
+    tables.chunks = qualified(row.chunks_schema, row.chunks_name);
+    tables.documents = qualified(row.documents_schema, row.documents_name);
+    tables.chunks_tenant = column(tenant_id);
+    tables.documents_tenant = column(documents_tenant_id);
+    tables.chunks_tenant_function = tenant_function(row.column_types[tenant_id]);
+    tables.documents_tenant_function = tenant_function(row.column_types[documents_tenant_id]);
+    tables.id = column(id);
+    tables.document_id = column(document_id);
+    tables.content = column(content);
+    tables.embedding = column(embedding);
+    tables.chunk_index = column(chunk_index);
+    tables.metadata = column(metadata);
+    tables.tsv = column(tsv);
+    tables.documents_id = column(documents_id);
+    tables.title = column(title);
+    tables.source = column(source);
+    tables.vector_schema = quote_identifier(row.vector_schema);
+    tables.is_half = std::strcmp(row.embedding_type_name, "halfvec") == 0;
+    parse_metric(row.metric, tables.by);
+}
+
+} // namespace tenancy::search

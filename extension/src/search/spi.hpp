@@ -1,0 +1,73 @@
+#pragma once
+
+#include "pg/prelude.hpp"
+
+#include "pg/guard.hpp"
+#include "pure/uuid.hpp"
+
+#include <vector>
+
+/// Reading by SPI without resources of C++ that a longjmp could skip.
+///
+/// Nothing here closes what is open when an exception passes: it is on its way to an error that ends the transaction or
+/// subtransaction, which does, and SPI_finish would free the error's data under it.
+namespace tenancy::search {
+
+void connect_spi();
+void finish_spi();
+
+/// Values for a prepared statement; null until set.
+struct parameters {
+    Datum values[4] = {};
+    char nulls[4] = {'n', 'n', 'n', 'n'};
+
+    void set(int position, Datum value) noexcept {
+        values[position] = value;
+        nulls[position] = ' ';
+    }
+};
+
+/// A uuid[] of `count` keys, in the current memory context. Guarded by itself.
+Datum array_of(const uuid* keys, std::size_t count);
+
+inline uuid uuid_of(Datum value) noexcept {
+    uuid result;
+    std::memcpy(result.bytes, DatumGetUUIDP(value)->data, sizeof result.bytes);
+    return result;
+}
+
+/// Run a plan under the snapshot of the query around, and hand its rows over in batches, so that memory does not grow
+/// with their number.
+///
+/// `visit(tuple, descriptor)` runs under a guard, in a memory context that is emptied after each batch.
+template <typename Visit>
+void for_each_row(SPIPlanPtr plan, const parameters& given, Visit visit) {
+    constexpr long batch = 256;
+
+    Portal portal = nullptr;
+    MemoryContext scratch = nullptr;
+    pg::guarded([&] {
+        portal = SPI_cursor_open(nullptr, plan, const_cast<Datum*>(given.values), given.nulls, true);
+        scratch = AllocSetContextCreate(CurrentMemoryContext, "tenancy search batch", ALLOCSET_DEFAULT_SIZES);
+    });
+    bool is_more = true;
+    while (is_more) {
+        is_more = pg::guarded([&] {
+            SPI_cursor_fetch(portal, true, batch);
+            MemoryContext around = MemoryContextSwitchTo(scratch);
+            uint64 rows = SPI_processed;
+            for (uint64 i = 0; i < rows; ++i)
+                visit(SPI_tuptable->vals[i], SPI_tuptable->tupdesc);
+            MemoryContextSwitchTo(around);
+            MemoryContextReset(scratch);
+            SPI_freetuptable(SPI_tuptable);
+            return rows == batch;
+        });
+    }
+    pg::guarded([&] {
+        SPI_cursor_close(portal);
+        MemoryContextDelete(scratch);
+    });
+}
+
+} // namespace tenancy::search
