@@ -19,7 +19,7 @@ else
 .NOTPARALLEL:
 .PHONY: $(short_goals)
 
-export PG_CONFIG SUITE TEST WERROR CI
+export PG_CONFIG SUITE TEST BENCH WERROR CI
 
 help:
 	@echo 'make demo       install what is missing, build, and show two tenants that cannot see each other'
@@ -50,7 +50,7 @@ unit: setup
 sdk: setup
 	@scripts/build_sdk
 
-demo: setup
+demo:
 	@scripts/demo
 
 demo-stop:
@@ -59,7 +59,7 @@ demo-stop:
 psql:
 	@scripts/demo --psql
 
-bench: setup
+bench:
 	@scripts/bench
 
 format:
