@@ -33,6 +33,33 @@ BEGIN ATOMIC
         ('app', 'hybrid_search(' || vectors || '.vector, text, integer, double precision, text, integer, jsonb, uuid[], text)'),
         ('app', 'keyword_search(text, integer, jsonb, uuid[], text)'),
         ('app', 'get_document_chunks(uuid, text)'),
+        ('owner', 'context_call(regtype, boolean)'),
+        ('owner', 'tenants_column(regtype)'),
+        ('owner', 'policies_for(name, regtype, boolean)'),
+        ('owner', 'tree_of(regclass)'),
+        ('owner', 'has_tenant_index(regclass, name)'),
+        ('owner', 'has_tenant_key(regclass, name)'),
+        ('owner', 'changed_policies(regclass, name, regtype, boolean)'),
+        ('owner', 'protection_faults(regclass)'),
+        ('owner', 'unused_name(regclass, name, text)'),
+        ('owner', 'state_before(regclass, name)'),
+        ('owner', 'refuse_protection(regclass, text, text)'),
+        ('owner', 'refuse_other_owner(regclass)'),
+        ('owner', 'refuse_unprotectable(regclass)'),
+        ('owner', 'unprotected_parent(regclass, regclass)'),
+        ('owner', 'default_tenant_value(regtype)'),
+        ('owner', 'values_without_tenant(regtype, text[])'),
+        ('owner', 'run_seeing_all(text)'),
+        ('owner', 'has_rows(regclass)'),
+        ('owner', 'refuse_bad_values(regclass, name, regtype, boolean)'),
+        ('owner', 'trigger_statements(regclass, boolean)'),
+        ('owner', 'policy_statements(regclass, name, regtype, boolean)'),
+        ('owner', 'tenant_column_type(regclass, name, regtype)'),
+        ('owner', 'refuse_member(regclass, regclass, name, regtype, boolean)'),
+        ('owner', 'member_statements(regclass, name, regtype, boolean, boolean, boolean)'),
+        ('owner', 'protect(regclass, name, regtype, text, boolean, boolean, boolean, boolean)'),
+        ('owner', 'undo_statements(regclass)'),
+        ('owner', 'unprotect(regclass, boolean)'),
         ('owner', 'create_corpus(text, integer, text, regconfig, name, text)'),
         ('owner', 'attach_corpus(text, regclass, regclass, jsonb, integer, text, regconfig)'),
         ('owner', 'drop_corpus(text, boolean)'),
@@ -205,6 +232,9 @@ AS $$
 BEGIN
     PERFORM tenancy.grant_functions(role, '{owner}');
     EXECUTE format('GRANT SELECT, INSERT, DELETE ON tenancy.corpora TO %s', role);
+    -- A policy holds it to its own tables. Not the column undo: unprotect() executes what stands in it.
+    EXECUTE format('GRANT SELECT, DELETE, INSERT (relation, tenant_column, column_type, own_policies, foreign_key, index), '
+                   'UPDATE (foreign_key, index) ON tenancy.protected_tables TO %s', role);
     -- What a foreign key from a protected table needs; it lets the role test which keys exist, and nothing else.
     EXECUTE format('GRANT REFERENCES (id, external_key, external_key_bigint) ON tenancy.tenants TO %s', role);
 END
@@ -218,6 +248,8 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     EXECUTE format('REVOKE SELECT, INSERT, DELETE ON tenancy.corpora FROM %s', role);
+    -- Goes for the columns too.
+    EXECUTE format('REVOKE SELECT, INSERT, UPDATE, DELETE ON tenancy.protected_tables FROM %s', role);
     EXECUTE format('REVOKE REFERENCES (id, external_key, external_key_bigint) ON tenancy.tenants FROM %s', role);
     PERFORM tenancy.revoke_functions(role, '{owner}');
 END
