@@ -68,7 +68,7 @@ public:
         parameters.append(metadata_.take());
         tx.exec("INSERT INTO " + tables.documents +
                     " (id, title, source, metadata) SELECT * FROM "
-                    "pg_catalog.unnest($1::uuid[], $2::text[], $3::text[], $4::jsonb[])",
+                    "unnest($1::uuid[], $2::text[], $3::text[], $4::jsonb[])",
                 parameters);
         bytes_ = 0;
     }
@@ -119,7 +119,7 @@ public:
                 " (id, document_id, chunk_index, content, embedding, metadata) "
                 "SELECT u.i, u.d, u.n, u.c, u.e::" +
                 tables.vector_type +
-                ", u.m FROM pg_catalog.unnest($1::uuid[], $2::uuid[], $3::integer[], $4::text[], $5::text[], "
+                ", u.m FROM unnest($1::uuid[], $2::uuid[], $3::integer[], $4::text[], $5::text[], "
                 "$6::jsonb[]) AS u(i, d, n, c, e, m)",
             parameters);
         bytes_ = 0;
