@@ -3,7 +3,7 @@
 #include "search/pure/fusion.hpp"
 
 #include <algorithm>
-#include <numeric>
+#include <cmath>
 
 namespace tenancy::search {
 
@@ -78,6 +78,44 @@ void combine_convex(std::vector<fused>& candidates, double text_weight) {
                              (1 - text_weight) * (candidate.has_vector ? vector(candidate.vector) : 0);
 }
 
+/// How far a score stands from the mean, in standard deviations.
+class standard_score {
+public:
+    template <typename Score>
+    standard_score(const std::vector<fused>& candidates, Score score) {
+        double sum = 0, squares = 0;
+        for (const auto& candidate : candidates)
+            sum += score(candidate);
+        auto count = static_cast<double>(candidates.size());
+        m_mean = candidates.empty() ? 0 : sum / count;
+        for (const auto& candidate : candidates)
+            squares += (score(candidate) - m_mean) * (score(candidate) - m_mean);
+        m_deviation = candidates.empty() ? 0 : std::sqrt(squares / count);
+    }
+
+    double operator()(double score) const noexcept {
+        return m_deviation > 0 ? (score - m_mean) / m_deviation : 0;
+    }
+
+private:
+    double m_mean, m_deviation;
+};
+
+void combine_standardised(std::vector<fused>& candidates) {
+    // A chunk that one lane finds poor is still one that the other may find good.
+    constexpr double weight_of_poor = 0.25;
+
+    double lowest = vector_scale(candidates).low;
+    auto vector_score = [&](const fused& c) { return c.has_vector ? c.vector : lowest; };
+    auto text_score = [](const fused& c) { return c.text; };
+    standard_score by_vector{candidates, vector_score}, by_text{candidates, text_score};
+    for (auto& candidate : candidates) {
+        candidate.combined = 0;
+        for (double score : {by_vector(vector_score(candidate)), by_text(text_score(candidate))})
+            candidate.combined += score > 0 ? score : weight_of_poor * score;
+    }
+}
+
 } // namespace
 
 bool parse_fusion(std::string_view name, fusion& parsed) noexcept {
@@ -103,7 +141,7 @@ void fuse(std::vector<fused>& candidates, const fusion_settings& settings) {
         combine_convex(candidates, settings.text_weight);
         break;
     case fusion::automatic:
-        combine_convex(candidates, 0.8);
+        combine_standardised(candidates);
         break;
     }
     std::sort(candidates.begin(), candidates.end(), [](const fused& a, const fused& b) {

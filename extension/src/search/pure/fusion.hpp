@@ -10,7 +10,7 @@ namespace tenancy::search {
 
 /// How two rankings become one.
 enum class fusion {
-    automatic, ///< words decide, embeddings add to it as far as they agree; see fuse()
+    automatic, ///< standard scores: the lane that tells its best from the rest more clearly weighs more
     rrf,       ///< reciprocal rank fusion: ranks only, both lanes alike
     convex,    ///< min-max normalised scores, weighed
 };
@@ -40,6 +40,10 @@ struct fusion_settings {
 std::int64_t lane_depth(std::int64_t count) noexcept;
 
 /// Combine the scores of the candidates, and sort them: best first, ties by chunk id.
+///
+/// automatic: the sum of both lanes' scores in standard deviations from the mean of the candidates, what is below the mean
+/// counted at a quarter. No weight is asked for: a lane whose scores tell nothing apart spreads them evenly, and one that
+/// knows lifts a few chunks far above the mean, so the better lane leads whichever it is.
 ///
 /// rrf: the sum over the lanes of 1 / (rrf_k + rank), for the lanes that rank the chunk (G. Cormack, C. Clarke, S. Büttcher,
 /// "Reciprocal Rank Fusion outperforms Condorcet and individual Rank Learning Methods", SIGIR 2009).
