@@ -10,6 +10,7 @@ CREATE TABLE tenancy.organizations (
     updated_at timestamptz NOT NULL DEFAULT now(),
     contact jsonb NOT NULL DEFAULT '{}',
     created_by uuid,
+    plan text COLLATE "C" NOT NULL DEFAULT 'enterprise',
     CONSTRAINT organizations_pkey PRIMARY KEY (id),
     CONSTRAINT organizations_slug_key UNIQUE (slug),
     CONSTRAINT organizations_slug_check CHECK (slug ~ '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$'),
@@ -23,6 +24,8 @@ COMMENT ON TABLE tenancy.organizations IS 'who pays; owns tenants';
 COMMENT ON COLUMN tenancy.organizations.slug IS 'unique name for people and addresses: a-z, 0-9 and hyphens, 1 to 63 characters';
 COMMENT ON COLUMN tenancy.organizations.status IS 'active, suspended or deleted; the tenants of one that is not active cannot be entered';
 COMMENT ON COLUMN tenancy.organizations.contact IS 'whom to write to: an object with what the operator needs, such as email and name';
+COMMENT ON COLUMN tenancy.organizations.plan IS
+'of tenancy.plans: what it may use; an operator''s organization has no limits unless a plan is given, a personal one is free';
 COMMENT ON COLUMN tenancy.organizations.created_by IS 'the user for whom register_user() made it, or null';
 
 CREATE TABLE tenancy.tenants (
