@@ -69,32 +69,12 @@ COMMENT ON COLUMN tenancy.tenants.external_key_bigint IS 'external_key as a numb
 COMMENT ON COLUMN tenancy.tenants.created_by IS 'the user who made it, who cannot be removed from it, or null';
 COMMENT ON COLUMN tenancy.tenants.deleted_at IS 'when it was deleted; its rows stay until purge_tenant()';
 
-CREATE TABLE tenancy.agents (
-    id uuid NOT NULL DEFAULT tenancy.uuid_v7(),
-    tenant_id uuid NOT NULL,
-    name text NOT NULL,
-    settings jsonb NOT NULL DEFAULT '{}',
-    created_at timestamptz NOT NULL DEFAULT now(),
-    updated_at timestamptz NOT NULL DEFAULT now(),
-    CONSTRAINT agents_pkey PRIMARY KEY (id),
-    CONSTRAINT agents_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenancy.tenants (id) ON DELETE CASCADE,
-    CONSTRAINT agents_name_check CHECK (length(name) BETWEEN 1 AND 200),
-    CONSTRAINT agents_settings_check CHECK (jsonb_typeof(settings) = 'object')
-);
-
-CREATE INDEX agents_tenant_id_idx ON tenancy.agents (tenant_id);
-
-COMMENT ON TABLE tenancy.agents IS 'behaviour configurations inside a tenant; agents of one tenant share its knowledge';
-
 -- Data that had no tenant belongs to these.
 INSERT INTO tenancy.organizations (id, slug, name)
 VALUES ('00000000-0000-0000-0000-000000000001', 'default', 'Default organization');
 
 INSERT INTO tenancy.tenants (id, organization_id, slug, name)
 VALUES ('00000000-0000-0000-0000-000000000002', '00000000-0000-0000-0000-000000000001', 'default', 'Default tenant');
-
-INSERT INTO tenancy.agents (id, tenant_id, name)
-VALUES ('00000000-0000-0000-0000-000000000003', '00000000-0000-0000-0000-000000000002', 'Default agent');
 
 -- A dump holds the default rows as they were edited, and restoring it meets the ones that CREATE EXTENSION just made.
 CREATE FUNCTION tenancy.merge_default_row() RETURNS trigger
@@ -121,12 +101,8 @@ FOR EACH ROW WHEN (NEW.id = '00000000-0000-0000-0000-000000000001') EXECUTE FUNC
 CREATE TRIGGER merge_default_row BEFORE INSERT ON tenancy.tenants
 FOR EACH ROW WHEN (NEW.id = '00000000-0000-0000-0000-000000000002') EXECUTE FUNCTION tenancy.merge_default_row();
 
-CREATE TRIGGER merge_default_row BEFORE INSERT ON tenancy.agents
-FOR EACH ROW WHEN (NEW.id = '00000000-0000-0000-0000-000000000003') EXECUTE FUNCTION tenancy.merge_default_row();
-
 SELECT pg_catalog.pg_extension_config_dump('tenancy.organizations', '');
 SELECT pg_catalog.pg_extension_config_dump('tenancy.tenants', '');
-SELECT pg_catalog.pg_extension_config_dump('tenancy.agents', '');
 
 -- Nobody reads this table. Its invalidation is the message by which a session learns that its context may have become
 -- stale; the tables themselves will not do, because that would throw away the plans that read them.

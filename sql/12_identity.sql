@@ -172,7 +172,6 @@ FOR EACH STATEMENT EXECUTE FUNCTION tenancy.context_changed();
 -- Nobody but the owner reads or writes these directly, whatever is granted: row level security without a policy.
 ALTER TABLE tenancy.organizations ENABLE ROW LEVEL SECURITY;
 ALTER TABLE tenancy.tenants ENABLE ROW LEVEL SECURITY;
-ALTER TABLE tenancy.agents ENABLE ROW LEVEL SECURITY;
 ALTER TABLE tenancy.users ENABLE ROW LEVEL SECURITY;
 ALTER TABLE tenancy.user_identities ENABLE ROW LEVEL SECURITY;
 ALTER TABLE tenancy.roles ENABLE ROW LEVEL SECURITY;

@@ -9,9 +9,9 @@ inline constexpr std::string_view data_read = "data.read";
 inline constexpr std::string_view data_write = "data.write";
 } // namespace permission
 
-/// What the application itself may do in a tenant that it entered without a user or key: read and write rows, and
-/// nothing of the control plane.
-inline constexpr char application_permissions[] = "data.read data.write";
+/// What the application itself may do in a tenant that it entered without a user or key: what serves requests, and
+/// nothing that manages the tenant.
+inline constexpr char application_permissions[] = "agents.read agents.run data.read data.write usage.read usage.record";
 
 /// Whether a list of names separated by single spaces holds just this name. The empty name is in no list.
 bool lists(std::string_view names, std::string_view name) noexcept;
