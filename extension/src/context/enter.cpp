@@ -51,8 +51,8 @@ void check_can_last(bool is_local) {
                     errhint("Begin a transaction first, or pass is_local => false to keep it for the session.")));
 }
 
-/// Whether a cursor of this transaction is holdable: asked only of the transaction that loaded this library late.
-bool holdable_declared_before_loading() {
+/// Whether a holdable cursor of this transaction is open; it may have been closed or rolled back.
+bool holdable_is_open() {
     if (SPI_connect() != SPI_OK_CONNECT) elog(ERROR, "SPI_connect failed");
     int result = SPI_execute("SELECT FROM pg_catalog.pg_cursors"
                              " WHERE is_holdable AND creation_time OPERATOR(pg_catalog.>=) pg_catalog.now()",
@@ -63,9 +63,10 @@ bool holdable_declared_before_loading() {
     return found;
 }
 
+/// Asked only of a transaction that declared one, or that loaded this library too late to have seen it.
 bool holdable_is_declared() {
     LocalTransactionId here = pg::local_transaction_id();
-    return holdable_declared_in == here || (loaded_in == here && holdable_declared_before_loading());
+    return (holdable_declared_in == here || loaded_in == here) && holdable_is_open();
 }
 
 void process_utility(PlannedStmt* statement, const char* query, bool read_only_tree, ProcessUtilityContext context,
