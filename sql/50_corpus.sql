@@ -308,8 +308,8 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     prefix text := CASE WHEN create_corpus.name = 'default' THEN '' ELSE create_corpus.name || '_' END;
-    documents text := format('%I.%I', create_corpus.schema, prefix || 'documents');
-    chunks text := format('%I.%I', create_corpus.schema, prefix || 'chunks');
+    documents text;
+    chunks text;
     vectors text;
 BEGIN
     PERFORM tenancy.refuse_bad_corpus(create_corpus.name, create_corpus.metric, create_corpus.text_config);
@@ -330,6 +330,8 @@ BEGIN
     IF schema IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = '22004', MESSAGE = 'schema must not be null';
     END IF;
+    documents := format('%I.%I', schema, prefix || 'documents');
+    chunks := format('%I.%I', schema, prefix || 'chunks');
     SELECT quote_ident(n.nspname) INTO vectors
     FROM pg_extension e
     JOIN pg_namespace n ON n.oid = e.extnamespace
