@@ -41,7 +41,7 @@ std::vector<fused> search_both(vector_lane& vectors, keyword_lane& words, std::i
         // Chunks with a forbidden word may have taken all the places: look deeper, as long as there is more.
         bool is_all = static_cast<std::int64_t>(near.size()) < depth;
         if (static_cast<std::int64_t>(candidates.size()) >= count || is_all) {
-            fuse(candidates, settings);
+            fuse(candidates, depth, settings);
             if (static_cast<std::int64_t>(candidates.size()) > count) candidates.resize(static_cast<std::size_t>(count));
             return candidates;
         }

@@ -36,9 +36,10 @@ scale vector_scale(const std::vector<fused>& candidates) {
     return result;
 }
 
-/// Places from 1 in one lane, `unranked` for candidates that the lane does not rank.
+/// Places from 1 in one lane, `unranked` for candidates that are not among its best `depth`. All of those are candidates,
+/// so a place among the candidates is a place among all chunks down to there.
 template <typename Ranks, typename Score>
-std::vector<std::size_t> places(const std::vector<fused>& candidates, Ranks ranks, Score score) {
+std::vector<std::size_t> places(const std::vector<fused>& candidates, std::int64_t depth, Ranks ranks, Score score) {
     std::vector<std::size_t> order;
     for (std::size_t i = 0; i < candidates.size(); ++i)
         if (ranks(candidates[i])) order.push_back(i);
@@ -46,24 +47,16 @@ std::vector<std::size_t> places(const std::vector<fused>& candidates, Ranks rank
         return ranks_before({candidates[a].key, score(candidates[a])}, {candidates[b].key, score(candidates[b])});
     });
     std::vector<std::size_t> result(candidates.size(), unranked);
-    for (std::size_t i = 0; i < order.size(); ++i)
+    for (std::size_t i = 0; i < order.size() && static_cast<std::int64_t>(i) < depth; ++i)
         result[order[i]] = i + 1;
     return result;
 }
 
-std::vector<std::size_t> vector_places(const std::vector<fused>& candidates) {
-    return places(
-        candidates, [](const fused& c) { return c.has_vector; }, [](const fused& c) { return c.vector; });
-}
-
-std::vector<std::size_t> text_places(const std::vector<fused>& candidates) {
-    return places(
-        candidates, [](const fused& c) { return c.text > 0; }, [](const fused& c) { return c.text; });
-}
-
-void combine_by_rank(std::vector<fused>& candidates, double k) {
-    auto by_vector = vector_places(candidates);
-    auto by_text = text_places(candidates);
+void combine_by_rank(std::vector<fused>& candidates, std::int64_t depth, double k) {
+    auto by_vector = places(
+        candidates, depth, [](const fused& c) { return c.has_vector; }, [](const fused& c) { return c.vector; });
+    auto by_text = places(
+        candidates, depth, [](const fused& c) { return c.text > 0; }, [](const fused& c) { return c.text; });
     for (std::size_t i = 0; i < candidates.size(); ++i) {
         candidates[i].combined = 0;
         for (std::size_t place : {by_vector[i], by_text[i]})
@@ -132,10 +125,10 @@ bool parse_fusion(std::string_view name, fusion& parsed) noexcept {
 
 std::int64_t lane_depth(std::int64_t count) noexcept { return std::max<std::int64_t>(200, 10 * count); }
 
-void fuse(std::vector<fused>& candidates, const fusion_settings& settings) {
+void fuse(std::vector<fused>& candidates, std::int64_t depth, const fusion_settings& settings) {
     switch (settings.how) {
     case fusion::rrf:
-        combine_by_rank(candidates, settings.rrf_k);
+        combine_by_rank(candidates, depth, settings.rrf_k);
         break;
     case fusion::convex:
         combine_convex(candidates, settings.text_weight);

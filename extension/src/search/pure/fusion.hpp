@@ -41,15 +41,17 @@ std::int64_t lane_depth(std::int64_t count) noexcept;
 
 /// Combine the scores of the candidates, and sort them: best first, ties by chunk id.
 ///
+/// @param candidates the best `depth` of both lanes, each chunk once, in an order that depends on nothing but them
+///
 /// automatic: the sum of both lanes' scores in standard deviations from the mean of the candidates, what is below the mean
 /// counted at a quarter. No weight is asked for: a lane whose scores tell nothing apart spreads them evenly, and one that
 /// knows lifts a few chunks far above the mean, so the better lane leads whichever it is.
 ///
-/// rrf: the sum over the lanes of 1 / (rrf_k + rank), for the lanes that rank the chunk (G. Cormack, C. Clarke, S. Büttcher,
+/// rrf: the sum of 1 / (rrf_k + rank) over the lanes that have the chunk among their best `depth` (G. Cormack, C. Clarke, S. Büttcher,
 /// "Reciprocal Rank Fusion outperforms Condorcet and individual Rank Learning Methods", SIGIR 2009).
 ///
 /// convex: text_weight * text + (1 - text_weight) * vector, each scaled to 0..1 over the candidates, text from 0
 /// (S. Bruch, S. Gai, A. Ingber, "An Analysis of Fusion Functions for Hybrid Retrieval", ACM TOIS 42 (2023)).
-void fuse(std::vector<fused>& candidates, const fusion_settings& settings);
+void fuse(std::vector<fused>& candidates, std::int64_t depth, const fusion_settings& settings);
 
 } // namespace tenancy::search
