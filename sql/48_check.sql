@@ -5,7 +5,7 @@ CREATE FUNCTION tenancy.protect_statement(relation regclass, like_table regclass
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-    SELECT format('SELECT tenancy.protect(%L%s%s%s%s)', relation,
+    SELECT format('SELECT tenancy.protect(%L%s%s%s%s)', protect_statement.relation,
                   CASE WHEN p.tenant_column <> 'tenant_id' THEN format(', %L', p.tenant_column) ELSE '' END,
                   CASE WHEN p.own_policies THEN ', own_policies => true' ELSE '' END,
                   CASE WHEN NOT p.foreign_key THEN ', foreign_key => false' ELSE '' END,

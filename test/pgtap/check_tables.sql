@@ -1,0 +1,72 @@
+-- check() about tables: each condition is made, seen, and repaired by executing what check() says.
+BEGIN;
+SELECT plan(45);
+
+SELECT test_helpers.make_tenants();
+SELECT is_empty('SELECT * FROM tenancy.check()', 'a fresh installation is clean');
+
+CREATE TABLE notes (id integer PRIMARY KEY);
+SELECT tenancy.protect('notes');
+CREATE TABLE parts (id integer) PARTITION BY LIST (id);
+CREATE TABLE parts_1 PARTITION OF parts FOR VALUES IN (1);
+SELECT tenancy.protect('parts', 'account', 'bigint', foreign_key => false, index => false);
+CREATE TABLE own (id integer);
+SELECT tenancy.protect('own', own_policies => true);
+SELECT is_empty('SELECT * FROM tenancy.check()', 'and so is one with tables just protected');
+
+-- Do something behind the guard's back; see it; repair it.
+CREATE FUNCTION finds(deed text, finding text, about text, how_bad text DEFAULT 'error') RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE
+    found record;
+BEGIN
+    SET LOCAL session_replication_role = replica;
+    EXECUTE deed;
+    RESET session_replication_role;
+    SELECT * INTO found FROM tenancy.check() c WHERE c.code = finding AND c.object = about;
+    RETURN NEXT is(found.severity, how_bad, finding || ' is found');
+    IF found.fix ~ '^(SELECT|ALTER|DROP|DELETE|REVOKE) ' THEN
+        EXECUTE found.fix;
+        RETURN NEXT is_empty('SELECT * FROM tenancy.check()', 'and repaired by: ' || found.fix);
+    ELSE
+        RETURN NEXT isnt(found.fix, NULL, 'and advised about: ' || coalesce(found.fix, ''));
+    END IF;
+END
+$$;
+SELECT finds('ALTER TABLE notes DISABLE ROW LEVEL SECURITY', 'rls_off', 'table public.notes');
+SELECT finds('ALTER TABLE notes NO FORCE ROW LEVEL SECURITY', 'rls_not_forced', 'table public.notes');
+SELECT finds('DROP POLICY tenancy_isolation ON notes', 'policy_missing', 'table public.notes');
+SELECT finds('ALTER POLICY tenancy_isolation ON notes USING (true)', 'policy_changed', 'table public.notes');
+SELECT finds('DROP POLICY tenancy_isolation ON own', 'policy_missing', 'table public.own');
+SELECT finds('ALTER TABLE notes ALTER COLUMN tenant_id DROP NOT NULL', 'column_nullable', 'table public.notes');
+SELECT finds('ALTER TABLE notes ALTER COLUMN tenant_id DROP DEFAULT', 'default_lost', 'table public.notes', 'warning');
+SELECT finds('ALTER TABLE parts_1 ALTER COLUMN account SET DEFAULT 1', 'default_lost', 'table public.parts_1', 'warning');
+SELECT finds('ALTER TABLE parts_1 DISABLE ROW LEVEL SECURITY', 'rls_off', 'table public.parts_1');
+SELECT finds('DROP INDEX notes_tenant_id_idx', 'index_missing', 'table public.notes', 'warning');
+SELECT finds('ALTER TABLE notes DROP CONSTRAINT notes_tenant_id_fkey', 'foreign_key_missing', 'table public.notes', 'warning');
+SELECT finds('CREATE TABLE parts_2 PARTITION OF parts FOR VALUES IN (2)', 'child_unprotected', 'table public.parts_2');
+SELECT finds('CREATE TABLE parent (id integer NOT NULL, tenant_id uuid NOT NULL); ALTER TABLE notes INHERIT parent',
+             'parent_unprotected', 'table public.parent');
+SELECT finds('CREATE TABLE copy_of_notes AS SELECT * FROM notes', 'table_unprotected', 'table public.copy_of_notes', 'warning');
+SELECT finds('CREATE TABLE accounts (account bigint)', 'table_unprotected', 'table public.accounts', 'warning');
+SELECT finds('CREATE TABLE referring (whose uuid REFERENCES tenancy.tenants (id))', 'table_unprotected', 'table public.referring', 'warning');
+SELECT finds('CREATE POLICY open ON notes USING (true)', 'policy_true', 'policy open on table public.notes', 'warning');
+SELECT finds('ALTER EVENT TRIGGER tenancy_guardrail DISABLE', 'guard_off', 'event trigger tenancy_guardrail');
+SELECT finds('CREATE PUBLICATION whole FOR TABLE own', 'published_whole', 'publication whole', 'info');
+SELECT finds('ALTER TABLE own RENAME COLUMN tenant_id TO other', 'column_missing', 'table public.own');
+ALTER TABLE own RENAME COLUMN other TO tenant_id;
+SELECT is_empty('SELECT * FROM tenancy.check()', 'which is repaired by hand');
+
+-- A table that was dropped while event triggers slept has no name any more.
+CREATE TABLE gone (id integer);
+SELECT tenancy.protect('gone');
+SELECT set_config('test.gone', 'gone'::regclass::oid::text, true);
+SET LOCAL session_replication_role = replica;
+DROP TABLE gone;
+RESET session_replication_role;
+SELECT results_eq('SELECT code, severity, object FROM tenancy.check()',
+                  format('VALUES (%L, %L, %L)', 'table_gone', 'warning', 'OID ' || current_setting('test.gone')), 'table_gone is found');
+SELECT test_helpers.run((SELECT fix FROM tenancy.check()));
+SELECT is_empty('SELECT * FROM tenancy.check()', 'and repaired');
+
+SELECT * FROM finish();
+ROLLBACK;
