@@ -43,6 +43,8 @@ CREATE TABLE tenancy.tenants (
     updated_at timestamptz NOT NULL DEFAULT now(),
     created_by uuid,
     deleted_at timestamptz,
+    status_set_by uuid,
+    purge_started_at timestamptz,
     CONSTRAINT tenants_pkey PRIMARY KEY (id),
     CONSTRAINT tenants_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES tenancy.organizations (id),
     CONSTRAINT tenants_slug_key UNIQUE (slug),
@@ -68,6 +70,9 @@ COMMENT ON COLUMN tenancy.tenants.external_key IS
 COMMENT ON COLUMN tenancy.tenants.external_key_bigint IS 'external_key as a number, where it is one of at most 18 digits';
 COMMENT ON COLUMN tenancy.tenants.created_by IS 'the user who made it, who cannot be removed from it, or null';
 COMMENT ON COLUMN tenancy.tenants.deleted_at IS 'when it was deleted; its rows stay until purge_tenant()';
+COMMENT ON COLUMN tenancy.tenants.status_set_by IS
+'the user or API key that suspended or deleted it; null for an operator, whose decision no member takes back';
+COMMENT ON COLUMN tenancy.tenants.purge_started_at IS 'when its rows began to go; from then on it cannot be restored';
 
 -- Data that had no tenant belongs to these.
 INSERT INTO tenancy.organizations (id, slug, name)
