@@ -2,6 +2,8 @@
 
 #include <cmath>
 #include <stdexcept>
+#include <string_view>
+#include <utility>
 
 #include "literals.hpp"
 
@@ -9,27 +11,43 @@ namespace tenancy {
 
 namespace {
 
+[[noreturn]] void refuse(const std::string& message, const std::string& hint) {
+    const diagnostics info{"TN010", message, "", hint};
+    throw corpus_mismatch{message, "", info};
+}
+
+// The tables of a corpus and their columns' names there, quoted for SQL; an empty name means that there is no such column.
 struct corpus_tables {
-    std::string documents;
-    std::string chunks;
+    std::string documents, document_id, title, source, document_metadata;
+    std::string chunks, chunk_id, chunk_document_id, chunk_index, content, embedding, metadata;
     std::string vector_type; // as it must be written here: pgvector's schema need not be in the search_path
+    std::size_t dimensions;
 };
+
+constexpr const char* tables_sql =
+    "SELECT c.documents, quote_ident(c.columns->>'documents_id'), quote_ident(c.columns->>'title'), "
+    "quote_ident(c.columns->>'source'), (SELECT quote_ident(a.attname) FROM pg_catalog.pg_attribute a "
+    "WHERE a.attrelid = c.documents AND a.attname = 'metadata' AND NOT a.attisdropped "
+    "AND a.atttypid = 'pg_catalog.jsonb'::pg_catalog.regtype), "
+    "c.chunks, quote_ident(c.columns->>'id'), quote_ident(c.columns->>'document_id'), "
+    "quote_ident(c.columns->>'chunk_index'), quote_ident(c.columns->>'content'), "
+    "quote_ident(c.columns->>'embedding'), quote_ident(c.columns->>'metadata'), "
+    "(SELECT pg_catalog.format_type(a.atttypid, NULL) FROM pg_catalog.pg_attribute a "
+    "WHERE a.attrelid = c.chunks AND a.attname = c.columns->>'embedding' AND NOT a.attisdropped), c.dimensions "
+    "FROM tenancy.corpora c WHERE c.name = $1";
 
 corpus_tables find_tables(transaction& tx, const std::string& corpus) {
     pqxx::params parameters;
     parameters.append(corpus);
-    const auto rows = tx.exec(
-        "SELECT c.documents, c.chunks, "
-        "(SELECT pg_catalog.format_type(a.atttypid, NULL) FROM pg_catalog.pg_attribute a "
-        "WHERE a.attrelid OPERATOR(pg_catalog.=) c.chunks AND a.attname OPERATOR(pg_catalog.=) 'embedding') "
-        "FROM tenancy.corpora c WHERE c.name OPERATOR(pg_catalog.=) $1",
-        parameters);
+    const auto rows = tx.exec(tables_sql, parameters);
     if (rows.empty()) {
-        diagnostics info{"TN010", "corpus \"" + corpus + "\" is not configured", "",
-                         "Create it with tenancy.create_corpus."};
-        throw corpus_mismatch{info.message, "", info};
+        refuse("corpus \"" + corpus + "\" is not configured", "Create it with tenancy.create_corpus.");
     }
-    return {rows[0][0].c_str(), rows[0][1].c_str(), rows[0][2].c_str()};
+    const auto text = [&](int column) {
+        return rows[0][column].is_null() ? std::string{} : std::string{rows[0][column].c_str()};
+    };
+    return {text(0), text(1), text(2),  text(3),  text(4),  text(5),  text(6),
+            text(7), text(8), text(9), text(10), text(11), text(12), rows[0][13].as<std::size_t>()};
 }
 
 const std::string& checked_text(const std::string& text, const char* what) {
@@ -38,97 +56,148 @@ const std::string& checked_text(const std::string& text, const char* what) {
     return text;
 }
 
-void append_optional(detail::array_text& array, const std::optional<std::string>& text, const char* what) {
-    if (text)
-        array.append(checked_text(*text, what));
-    else
-        array.append_null();
-}
-
-class document_batch {
+// The columns of one table on their way to it: each becomes an array parameter.
+class column_batch {
 public:
-    void add(const new_document& document, const document_id& id) {
-        ids_.append_plain(id.to_string());
-        append_optional(titles_, document.title, "a document's title");
-        append_optional(sources_, document.source, "a document's source");
-        metadata_.append(checked_text(document.metadata, "a document's metadata"));
-        bytes_ += 36 + (document.title ? document.title->size() : 0) +
-                  (document.source ? document.source->size() : 0) + document.metadata.size();
+    // A column that the table does not have takes no values but empty ones.
+    void column(const std::string& name, const char* array_type, std::string cast = {}) {
+        columns_.push_back({name, array_type, std::move(cast), {}});
     }
 
+    void append_plain(std::size_t i, std::string_view value) {
+        count(value.size());
+        columns_[i].values.append_plain(value);
+    }
+
+    void append_text(std::size_t i, const std::string& value, const char* what) {
+        count(value.size());
+        columns_[i].values.append(checked_text(value, what));
+    }
+
+    void append_null(std::size_t i) { columns_[i].values.append_null(); }
+
+    [[nodiscard]] bool has(std::size_t i) const { return !columns_[i].name.empty(); }
     [[nodiscard]] std::size_t bytes() const { return bytes_; }
 
-    void send(transaction& tx, const corpus_tables& tables) {
+    void send(transaction& tx, const std::string& table) {
         if (bytes_ == 0)
             return;
+        std::string names, values, arrays, aliases;
         pqxx::params parameters;
-        parameters.append(ids_.take());
-        parameters.append(titles_.take());
-        parameters.append(sources_.take());
-        parameters.append(metadata_.take());
-        tx.exec("INSERT INTO " + tables.documents +
-                    " (id, title, source, metadata) SELECT * FROM "
-                    "unnest($1::uuid[], $2::text[], $3::text[], $4::jsonb[])",
+        int number = 0;
+        for (auto& column : columns_) {
+            std::string array = column.values.take();
+            if (column.name.empty())
+                continue;
+            const std::string alias = "v" + std::to_string(++number);
+            const char* comma = number > 1 ? ", " : "";
+            names += comma + column.name;
+            values += comma + alias + column.cast;
+            arrays += comma + ("$" + std::to_string(number)) + "::" + column.array_type;
+            aliases += comma + alias;
+            parameters.append(std::move(array));
+        }
+        tx.exec("INSERT INTO " + table + " (" + names + ") SELECT " + values + " FROM unnest(" + arrays +
+                    ") AS u(" + aliases + ")",
                 parameters);
         bytes_ = 0;
     }
 
 private:
-    detail::array_text ids_, titles_, sources_, metadata_;
+    struct column_values {
+        std::string name, array_type, cast;
+        detail::array_text values;
+    };
+
+    void count(std::size_t size) { bytes_ += size + 1; }
+
+    std::vector<column_values> columns_;
     std::size_t bytes_ = 0;
+};
+
+class document_batch {
+public:
+    explicit document_batch(const corpus_tables& tables) : tables_{tables} {
+        rows_.column(tables.document_id, "uuid[]");
+        rows_.column(tables.title, "text[]");
+        rows_.column(tables.source, "text[]");
+        rows_.column(tables.document_metadata, "jsonb[]");
+    }
+
+    void add(const new_document& document, const document_id& id) {
+        rows_.append_plain(0, id.to_string());
+        append_optional(1, document.title, "a document's title");
+        append_optional(2, document.source, "a document's source");
+        if (!rows_.has(3) && document.metadata != "{}")
+            refuse("the corpus has no place for documents' metadata",
+                   "Add a column metadata of type jsonb to " + tables_.documents + ", or leave it out.");
+        rows_.append_text(3, document.metadata, "a document's metadata");
+    }
+
+    [[nodiscard]] std::size_t bytes() const { return rows_.bytes(); }
+    void send(transaction& tx) { rows_.send(tx, tables_.documents); }
+
+private:
+    void append_optional(std::size_t i, const std::optional<std::string>& text, const char* what) {
+        if (text)
+            rows_.append_text(i, *text, what);
+        else
+            rows_.append_null(i);
+    }
+
+    const corpus_tables& tables_;
+    column_batch rows_;
 };
 
 class chunk_batch {
 public:
+    explicit chunk_batch(const corpus_tables& tables) : tables_{tables} {
+        rows_.column(tables.chunk_id, "uuid[]");
+        rows_.column(tables.chunk_document_id, "uuid[]");
+        rows_.column(tables.chunk_index, "integer[]");
+        rows_.column(tables.content, "text[]");
+        rows_.column(tables.embedding, "text[]", "::" + tables.vector_type);
+        rows_.column(tables.metadata, "jsonb[]");
+    }
+
     void add(const new_chunk& chunk, const document_id& document, std::size_t index) {
-        ids_.append_plain((chunk.id ? *chunk.id : chunk_id::generate()).to_string());
-        documents_.append_plain(document.to_string());
-        indexes_.append_plain(std::to_string(index));
-        contents_.append(checked_text(chunk.content, "a chunk's content"));
-        if (chunk.embedding.empty()) {
-            embeddings_.append_null();
-        } else {
-            for (const float value : chunk.embedding) {
-                if (!std::isfinite(value))
-                    throw std::invalid_argument{"an embedding must hold finite numbers, not " +
-                                                std::to_string(value)};
-            }
-            vector_text_.clear();
-            detail::append_vector_text(vector_text_, chunk.embedding);
-            // Quoted for its commas; there is nothing in it to escape.
-            embeddings_.append_plain('"' + vector_text_ + '"');
-        }
-        metadata_.append(checked_text(chunk.metadata, "a chunk's metadata"));
-        bytes_ += 80 + chunk.content.size() + 12 * chunk.embedding.size() + chunk.metadata.size();
+        rows_.append_plain(0, (chunk.id ? *chunk.id : chunk_id::generate()).to_string());
+        rows_.append_plain(1, document.to_string());
+        rows_.append_plain(2, std::to_string(index));
+        rows_.append_text(3, chunk.content, "a chunk's content");
+        if (chunk.embedding.empty())
+            rows_.append_null(4);
+        else
+            add_embedding(chunk.embedding);
+        if (!rows_.has(5) && chunk.metadata != "{}")
+            refuse("the corpus has no place for chunks' metadata",
+                   "Name a column of type jsonb in attach_corpus, or leave it out.");
+        rows_.append_text(5, chunk.metadata, "a chunk's metadata");
     }
 
-    [[nodiscard]] std::size_t bytes() const { return bytes_; }
-
-    void send(transaction& tx, const corpus_tables& tables) {
-        if (bytes_ == 0)
-            return;
-        pqxx::params parameters;
-        parameters.append(ids_.take());
-        parameters.append(documents_.take());
-        parameters.append(indexes_.take());
-        parameters.append(contents_.take());
-        parameters.append(embeddings_.take());
-        parameters.append(metadata_.take());
-        tx.exec(
-            "INSERT INTO " + tables.chunks +
-                " (id, document_id, chunk_index, content, embedding, metadata) "
-                "SELECT u.i, u.d, u.n, u.c, u.e::" +
-                tables.vector_type +
-                ", u.m FROM unnest($1::uuid[], $2::uuid[], $3::integer[], $4::text[], $5::text[], "
-                "$6::jsonb[]) AS u(i, d, n, c, e, m)",
-            parameters);
-        bytes_ = 0;
-    }
+    [[nodiscard]] std::size_t bytes() const { return rows_.bytes(); }
+    void send(transaction& tx) { rows_.send(tx, tables_.chunks); }
 
 private:
-    detail::array_text ids_, documents_, indexes_, contents_, embeddings_, metadata_;
-    std::string vector_text_;
-    std::size_t bytes_ = 0;
+    void add_embedding(const std::vector<float>& embedding) {
+        if (embedding.size() != tables_.dimensions)
+            refuse("expected " + std::to_string(tables_.dimensions) + " dimensions, not " +
+                       std::to_string(embedding.size()),
+                   "Use the embedding model that the corpus was made for.");
+        for (const float value : embedding) {
+            if (!std::isfinite(value))
+                throw std::invalid_argument{"an embedding must hold finite numbers, not " + std::to_string(value)};
+        }
+        // Quoted for its commas; there is nothing in it to escape.
+        text_ = '"';
+        detail::append_vector_text(text_, embedding);
+        text_ += '"';
+        rows_.append_plain(4, text_);
+    }
+
+    const corpus_tables& tables_;
+    column_batch rows_;
+    std::string text_;
 };
 
 } // namespace
@@ -142,23 +211,23 @@ std::vector<document_id> ingest(transaction& tx, const std::vector<new_document>
         return ids;
     const corpus_tables tables = find_tables(tx, checked_text(options.corpus, "a corpus's name"));
     ids.reserve(documents.size());
-    document_batch document_rows;
-    chunk_batch chunk_rows;
+    document_batch document_rows{tables};
+    chunk_batch chunk_rows{tables};
     for (const auto& document : documents) {
         ids.push_back(document.id ? *document.id : document_id::generate());
         document_rows.add(document, ids.back());
         for (std::size_t i = 0; i < document.chunks.size(); ++i) {
             chunk_rows.add(document.chunks[i], ids.back(), i);
             if (chunk_rows.bytes() >= options.batch_bytes) {
-                document_rows.send(tx, tables); // a chunk refers to its document
-                chunk_rows.send(tx, tables);
+                document_rows.send(tx); // a chunk refers to its document
+                chunk_rows.send(tx);
             }
         }
         if (document_rows.bytes() >= options.batch_bytes)
-            document_rows.send(tx, tables);
+            document_rows.send(tx);
     }
-    document_rows.send(tx, tables);
-    chunk_rows.send(tx, tables);
+    document_rows.send(tx);
+    chunk_rows.send(tx);
     return ids;
 }
 

@@ -54,9 +54,7 @@ constexpr const char* tenants_sql =
 
 constexpr const char* corpora_sql =
     "SELECT coalesce(json_agg(json_build_object('name', c.name, 'documents', c.documents::text, 'chunks', "
-    "c.chunks::text, 'dimensions', (SELECT nullif(a.atttypmod, -1) FROM pg_catalog.pg_attribute a "
-    "WHERE a.attrelid = c.chunks AND a.attname = 'embedding' AND NOT a.attisdropped)) ORDER BY c.name), "
-    "'[]') "
+    "c.chunks::text, 'dimensions', c.dimensions, 'metric', c.metric) ORDER BY c.name), '[]') "
     "FROM tenancy.corpora c";
 
 // Whoever sees rows of all tenants is told how many there are; for others the numbers would be an error for

@@ -1,6 +1,5 @@
 #include "tenancyctl/context.hpp"
 
-#include <algorithm>
 #include <cstdlib>
 #include <stdexcept>
 
@@ -40,14 +39,10 @@ std::optional<int> corpus_dimensions(tenancy::connection& c, const std::string& 
         pqxx::params parameters;
         parameters.append(corpus);
         const auto rows = tenancy::detail::exec_params(
-            tx,
-            "SELECT coalesce((SELECT a.atttypmod FROM pg_catalog.pg_attribute a "
-            "WHERE a.attrelid = c.chunks AND a.attname = 'embedding' AND NOT a.attisdropped), -1) "
-            "FROM tenancy.corpora c WHERE c.name = $1",
-            parameters);
+            tx, "SELECT dimensions FROM tenancy.corpora WHERE name = $1", parameters);
         if (rows.empty())
             return std::nullopt;
-        return std::max(rows[0][0].as<int>(), 0);
+        return rows[0][0].as<int>();
     });
 }
 

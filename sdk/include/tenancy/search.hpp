@@ -40,9 +40,9 @@ struct keyword_match : found_chunk {
 struct hybrid_match : found_chunk {
     /// What the results are ordered by.
     double combined_score;
-    /// Nothing if the chunk was not found by its embedding.
+    /// As in chunk_match; nothing if the chunk has no embedding.
     std::optional<double> vector_similarity;
-    /// Nothing if the chunk was not found by its words.
+    /// As in keyword_match; nothing if the chunk has none of the words.
     std::optional<double> text_similarity;
 };
 
