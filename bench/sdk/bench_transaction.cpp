@@ -36,12 +36,17 @@ void compare(const char* name, const std::function<void()>& bare, const std::fun
 
 int main() try {
     const bench::scratch_database db{bench::url_or_exit()};
-    const auto run = [&](const std::string& sql) { return bench::scratch_database::execute(db.superuser(), sql); };
+    const auto run = [&](const std::string& sql) {
+        return bench::scratch_database::execute(db.superuser(), sql);
+    };
     const tenancy::tenant_id acme{run("SELECT tenancy.create_tenant('acme')")};
     run("SELECT tenancy.grant_app('tenancy_bench_app')");
-    // The same rows in a table without protection: what the bare transaction reads with a condition written by hand.
-    run("CREATE TABLE plain (tenant_id uuid NOT NULL, id int NOT NULL, body text NOT NULL, PRIMARY KEY (tenant_id, id))");
-    run("INSERT INTO plain SELECT '" + acme.to_string() + "', i, repeat('x', 100) FROM generate_series(1, 10000) i");
+    // The same rows in a table without protection: what the bare transaction reads with a condition written
+    // by hand.
+    run("CREATE TABLE plain (tenant_id uuid NOT NULL, id int NOT NULL, body text NOT NULL, PRIMARY KEY "
+        "(tenant_id, id))");
+    run("INSERT INTO plain SELECT '" + acme.to_string() +
+        "', i, repeat('x', 100) FROM generate_series(1, 10000) i");
     run("GRANT SELECT, UPDATE ON plain TO tenancy_bench_app");
     run("VACUUM ANALYZE plain");
 

@@ -16,7 +16,8 @@ namespace {
     throw corpus_mismatch{message, "", info};
 }
 
-// The tables of a corpus and their columns' names there, quoted for SQL; an empty name means that there is no such column.
+// The tables of a corpus and their columns' names there, quoted for SQL; an empty name means that there is no
+// such column.
 struct corpus_tables {
     std::string documents, document_id, title, source, document_metadata;
     std::string chunks, chunk_id, chunk_document_id, chunk_index, content, embedding, metadata;
@@ -33,7 +34,8 @@ constexpr const char* tables_sql =
     "quote_ident(c.columns->>'chunk_index'), quote_ident(c.columns->>'content'), "
     "quote_ident(c.columns->>'embedding'), quote_ident(c.columns->>'metadata'), "
     "(SELECT pg_catalog.format_type(a.atttypid, NULL) FROM pg_catalog.pg_attribute a "
-    "WHERE a.attrelid = c.chunks AND a.attname = c.columns->>'embedding' AND NOT a.attisdropped), c.dimensions "
+    "WHERE a.attrelid = c.chunks AND a.attname = c.columns->>'embedding' AND NOT a.attisdropped), "
+    "c.dimensions "
     "FROM tenancy.corpora c WHERE c.name = $1";
 
 corpus_tables find_tables(transaction& tx, const std::string& corpus) {
@@ -46,7 +48,7 @@ corpus_tables find_tables(transaction& tx, const std::string& corpus) {
     const auto text = [&](int column) {
         return rows[0][column].is_null() ? std::string{} : std::string{rows[0][column].c_str()};
     };
-    return {text(0), text(1), text(2),  text(3),  text(4),  text(5),  text(6),
+    return {text(0), text(1), text(2), text(3),  text(4),  text(5),  text(6),
             text(7), text(8), text(9), text(10), text(11), text(12), rows[0][13].as<std::size_t>()};
 }
 
@@ -186,7 +188,8 @@ private:
                    "Use the embedding model that the corpus was made for.");
         for (const float value : embedding) {
             if (!std::isfinite(value))
-                throw std::invalid_argument{"an embedding must hold finite numbers, not " + std::to_string(value)};
+                throw std::invalid_argument{"an embedding must hold finite numbers, not " +
+                                            std::to_string(value)};
         }
         // Quoted for its commas; there is nothing in it to escape.
         text_ = '"';

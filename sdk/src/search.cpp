@@ -29,16 +29,17 @@ std::optional<std::string> optional_text(const pqxx::result& rows, int row, int 
     return field.is_null() ? std::nullopt : std::optional<std::string>{field.c_str()};
 }
 
-std::optional<double> optional_number(const pqxx::result& rows, int row, int column) {
+template <class Number>
+std::optional<Number> optional_number(const pqxx::result& rows, int row, int column) {
     const auto field = rows[row][column];
-    return field.is_null() ? std::nullopt : std::optional<double>{field.as<double>()};
+    return field.is_null() ? std::nullopt : std::optional<Number>{field.template as<Number>()};
 }
 
 // The first seven columns of every search.
 found_chunk read_found(const pqxx::result& rows, int row) {
     return {chunk_id{rows[row][0].c_str()},
             document_id{rows[row][1].c_str()},
-            rows[row][2].as<int>(),
+            optional_number<int>(rows, row, 2),
             rows[row][3].c_str(),
             optional_text(rows, row, 4).value_or("{}"),
             optional_text(rows, row, 5),
@@ -127,8 +128,8 @@ std::vector<hybrid_match> hybrid_search(transaction& tx, const std::vector<float
     std::vector<hybrid_match> matches;
     matches.reserve(rows.size());
     for (int i = 0; i < static_cast<int>(rows.size()); ++i)
-        matches.push_back({read_found(rows, i), rows[i][7].as<double>(), optional_number(rows, i, 8),
-                           optional_number(rows, i, 9)});
+        matches.push_back({read_found(rows, i), rows[i][7].as<double>(), optional_number<double>(rows, i, 8),
+                           optional_number<double>(rows, i, 9)});
     return matches;
 }
 
@@ -158,7 +159,7 @@ std::vector<document_chunk> get_document_chunks(transaction& tx, const document_
     std::vector<document_chunk> chunks;
     chunks.reserve(rows.size());
     for (int i = 0; i < static_cast<int>(rows.size()); ++i)
-        chunks.push_back({chunk_id{rows[i][0].c_str()}, rows[i][1].as<int>(), rows[i][2].c_str(),
+        chunks.push_back({chunk_id{rows[i][0].c_str()}, optional_number<int>(rows, i, 1), rows[i][2].c_str(),
                           optional_text(rows, i, 3).value_or("{}")});
     return chunks;
 }

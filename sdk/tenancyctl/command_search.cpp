@@ -62,13 +62,13 @@ std::vector<hit> run(tenancy::transaction& tx, const search_arguments& arguments
 }
 
 json hit_json(const hit& h) {
-    const auto optional = [](const auto& value) { return value ? json{*value} : json{}; };
+    const auto optional = [](const auto& value) { return value ? json(*value) : json(); };
     json item{{"score", h.score},
               {"document_id", h.chunk.document.to_string()},
               {"document_title", optional(h.chunk.document_title)},
               {"document_source", optional(h.chunk.document_source)},
               {"chunk_id", h.chunk.chunk.to_string()},
-              {"chunk_index", h.chunk.chunk_index},
+              {"chunk_index", optional(h.chunk.chunk_index)},
               {"content", h.chunk.content},
               {"metadata", json::parse(h.chunk.metadata, nullptr, false)}};
     if (h.vector_similarity)
@@ -117,8 +117,10 @@ void search(const context& ctx, const search_arguments& arguments) {
     }
     int rank = 0;
     for (const auto& h : hits) {
-        std::printf("%2d. %8.4f  %s #%d", ++rank, h.score,
-                    one_line(h.chunk.document_title.value_or("(untitled)"), 60).c_str(), h.chunk.chunk_index);
+        std::printf("%2d. %8.4f  %s", ++rank, h.score,
+                    one_line(h.chunk.document_title.value_or("(untitled)"), 60).c_str());
+        if (h.chunk.chunk_index)
+            std::printf(" #%d", *h.chunk.chunk_index);
         if (h.vector_similarity || h.text_similarity)
             std::printf("  (vector %.3f, text %.3f)", h.vector_similarity.value_or(0),
                         h.text_similarity.value_or(0));

@@ -16,7 +16,7 @@ json value_or_null(pqxx::connection& c, const std::string& sql) {
     try {
         pqxx::nontransaction tx{c};
         const auto rows = tx.exec(sql);
-        return rows.empty() || rows[0][0].is_null() ? json{}
+        return rows.empty() || rows[0][0].is_null() ? json()
                                                     : json::parse(rows[0][0].c_str(), nullptr, false);
     } catch (const pqxx::sql_error&) {
         if (!c.is_open())

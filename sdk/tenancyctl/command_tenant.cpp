@@ -15,7 +15,7 @@ constexpr const char* columns = "id, slug, name, status, organization_id, organi
                                 "settings, created_at, updated_at";
 
 json field(const pqxx::result& rows, int row, int column) {
-    return rows[row][column].is_null() ? json{} : json{rows[row][column].c_str()};
+    return rows[row][column].is_null() ? json() : json(rows[row][column].c_str());
 }
 
 json tenant_json(const pqxx::result& rows, int row) {

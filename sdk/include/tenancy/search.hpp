@@ -14,8 +14,8 @@ namespace tenancy {
 struct found_chunk {
     chunk_id chunk;
     document_id document;
-    /// Position of the chunk in its document, from 0.
-    int chunk_index;
+    /// Position of the chunk in its document, from 0; nothing if the corpus has no column for it.
+    std::optional<int> chunk_index;
     std::string content;
     /// A JSON object as text.
     std::string metadata;
@@ -49,8 +49,8 @@ struct hybrid_match : found_chunk {
 /// A result of @ref get_document_chunks.
 struct document_chunk {
     chunk_id chunk;
-    /// Position in the document, from 0.
-    int chunk_index;
+    /// Position in the document, from 0; nothing if the corpus has no column for it.
+    std::optional<int> chunk_index;
     std::string content;
     /// A JSON object as text.
     std::string metadata;

@@ -56,7 +56,8 @@ TEST_F(connections, keeps_the_fields_of_the_last_error) {
     EXPECT_THROW(tx.exec("SET tenancy.tenant_id = 'x'"), pqxx::insufficient_privilege);
     EXPECT_EQ(c.last_error().sqlstate, "42501") << "libpqxx 7.10.0 leaves it out";
     EXPECT_NE(c.last_error().message.find("permission denied"), std::string::npos);
-    EXPECT_THROW(tx.exec("DO $$ BEGIN RAISE EXCEPTION 'm' USING DETAIL = 'd', HINT = 'h'; END $$"), pqxx::sql_error);
+    EXPECT_THROW(tx.exec("DO $$ BEGIN RAISE EXCEPTION 'm' USING DETAIL = 'd', HINT = 'h'; END $$"),
+                 pqxx::sql_error);
     EXPECT_EQ(c.last_error().message, "m");
     EXPECT_EQ(c.last_error().detail, "d");
     EXPECT_EQ(c.last_error().hint, "h");
@@ -65,7 +66,8 @@ TEST_F(connections, keeps_the_fields_of_the_last_error) {
 }
 
 TEST_F(connections, cannot_be_made_to_nowhere) {
-    EXPECT_THROW(connection{with_settings(db().app(), {{"dbname", "no_such_database"}})}, pqxx::broken_connection);
+    EXPECT_THROW(connection{with_settings(db().app(), {{"dbname", "no_such_database"}})},
+                 pqxx::broken_connection);
     EXPECT_THROW(connection{"host=/nonexistent"}, pqxx::broken_connection);
     EXPECT_THROW(connection{"nonsense"}, pqxx::broken_connection);
     EXPECT_THROW(connection{std::string("host=x\0y", 8)}, std::invalid_argument);

@@ -107,7 +107,9 @@ TEST_F(pools, threads_share_it_and_no_context_leaks_between_them) {
     EXPECT_LE(most, 3);
     EXPECT_LE(p.stats().opened, 3u);
     EXPECT_EQ(p.stats().in_use, 0u);
-    EXPECT_EQ(db().run("SELECT count(*) <= 3 FROM pg_stat_activity WHERE usename = '" + db().app_role() + "'"), "t");
+    EXPECT_EQ(
+        db().run("SELECT count(*) <= 3 FROM pg_stat_activity WHERE usename = '" + db().app_role() + "'"),
+        "t");
 }
 
 TEST_F(pools, replaces_connections_that_died_while_idle) {

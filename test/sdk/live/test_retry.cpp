@@ -78,7 +78,8 @@ TEST_F(retries, a_serialization_failure_is_tried_again) {
 TEST_F(retries, a_failure_at_commit_is_tried_again) {
     pool p{db().app()};
     int calls = 0;
-    // Two transactions that each read what the other writes: the second to commit fails, at COMMIT or at its last statement.
+    // Two transactions that each read what the other writes: the second to commit fails, at COMMIT or at its
+    // last statement.
     with_tenant(
         p, db().acme(),
         [&](transaction& tx) {
@@ -153,7 +154,8 @@ TEST_F(retries, other_errors_are_not_tried_again) {
     EXPECT_THROW(with_tenant(p, db().acme(),
                              [&](transaction& tx) {
                                  ++calls;
-                                 pqxx::transaction_base& as_libpqxx = tx; // untranslated there, translated on the way out
+                                 pqxx::transaction_base& as_libpqxx =
+                                     tx; // untranslated there, translated on the way out
                                  as_libpqxx.exec("SELECT tenancy.set_tenant('globex')");
                              }),
                  tenancy::context_sealed);
@@ -179,7 +181,8 @@ TEST_F(retries, a_commit_in_doubt_is_never_repeated) {
 
 TEST_F(retries, a_backend_killed_while_it_commits_is_in_doubt) {
     // A deferred trigger holds COMMIT up until somebody shoots.
-    db().run("CREATE FUNCTION linger() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(30); RETURN NULL; END $$");
+    db().run("CREATE FUNCTION linger() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(30); "
+             "RETURN NULL; END $$");
     db().run("CREATE CONSTRAINT TRIGGER linger AFTER UPDATE ON counter DEFERRABLE INITIALLY DEFERRED "
              "FOR EACH ROW EXECUTE FUNCTION linger()");
     pool p{db().app()};
@@ -188,8 +191,9 @@ TEST_F(retries, a_backend_killed_while_it_commits_is_in_doubt) {
     std::thread killer{[&] {
         while (pid == 0)
             std::this_thread::sleep_for(1ms);
-        const std::string waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND pid = " +
-                                    std::to_string(pid);
+        const std::string waiting =
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND pid = " +
+            std::to_string(pid);
         while (db().run(waiting) != "1")
             std::this_thread::sleep_for(5ms);
         db().run("SELECT pg_terminate_backend(" + std::to_string(pid) + ")");
@@ -210,8 +214,8 @@ TEST_F(retries, a_backend_killed_in_the_middle_ends_it_and_the_pool_goes_on) {
     int calls = 0;
     const auto killed = [&](transaction& tx) {
         ++calls;
-        db().run("SELECT pg_terminate_backend(" + std::to_string(tx.tenant_connection().native().backendpid()) +
-                 ", 5000)");
+        db().run("SELECT pg_terminate_backend(" +
+                 std::to_string(tx.tenant_connection().native().backendpid()) + ", 5000)");
         tx.exec("UPDATE counter SET n = n + 1 WHERE id = 1");
     };
     EXPECT_ANY_THROW(with_tenant(p, db().acme(), killed));
@@ -234,7 +238,9 @@ TEST_F(retries, senseless_options_are_refused_before_anything_is_done) {
     pool p{db().app()};
     tenancy::with_tenant_options options;
     options.retry.max_attempts = 0;
-    EXPECT_THROW(with_tenant(p, db().acme(), [](transaction&) {}, options), std::invalid_argument);
+    EXPECT_THROW(with_tenant(
+                     p, db().acme(), [](transaction&) {}, options),
+                 std::invalid_argument);
     EXPECT_EQ(p.stats().opened, 0u);
 }
 

@@ -33,7 +33,8 @@ protected:
             tx.commit();
             return ids[0];
         };
-        cats_ = store(db().acme(), "cats", {"the cat sat on the mat", "cats sleep most of the day in the sun"});
+        cats_ =
+            store(db().acme(), "cats", {"the cat sat on the mat", "cats sleep most of the day in the sun"});
         dogs_ = store(db().acme(), "dogs", {"a dog barks at the postman"});
         theirs_ = store(db().globex(), "theirs", {"the cat of globex is a secret cat"});
     }
@@ -88,7 +89,8 @@ TEST_F(searches, match_options) {
     options.documents = std::vector<tenancy::document_id>{};
     EXPECT_TRUE(tenancy::match_chunks(tx, query, options).empty()) << "an empty list is not no list";
     options.documents = {*theirs_};
-    EXPECT_TRUE(tenancy::match_chunks(tx, query, options).empty()) << "another tenant's document does not exist";
+    EXPECT_TRUE(tenancy::match_chunks(tx, query, options).empty())
+        << "another tenant's document does not exist";
 }
 
 TEST_F(searches, keyword) {
@@ -173,13 +175,16 @@ TEST_F(searches, refused_by_the_server) {
         change(options);
         in_transaction([&](transaction& tx) { (void)tenancy::match_chunks(tx, query, options); });
     };
-    EXPECT_THROW(in_transaction([&](transaction& tx) { (void)tenancy::match_chunks(tx, {1, 2, 3}); }),
+    EXPECT_THROW(in_transaction([&](transaction& tx) {
+                     (void)tenancy::match_chunks(tx, {1, 2, 3});
+                 }),
                  tenancy::corpus_mismatch);
     EXPECT_THROW(with([](auto& o) { o.corpus = "nowhere"; }), tenancy::corpus_mismatch);
     EXPECT_THROW(with([](auto& o) { o.count = 0; }), pqxx::data_exception);
     EXPECT_THROW(with([](auto& o) { o.count = -1; }), pqxx::data_exception);
     EXPECT_THROW(with([](auto& o) { o.filter = "not json"; }), pqxx::data_exception);
-    EXPECT_THROW(with([](auto& o) { o.threshold = std::numeric_limits<double>::quiet_NaN(); }), pqxx::data_exception);
+    EXPECT_THROW(with([](auto& o) { o.threshold = std::numeric_limits<double>::quiet_NaN(); }),
+                 pqxx::data_exception);
     const auto hybrid = [&](auto&& change) {
         tenancy::hybrid_options options;
         change(options);
@@ -188,8 +193,9 @@ TEST_F(searches, refused_by_the_server) {
     EXPECT_THROW(hybrid([](auto& o) { o.text_weight = 1.5; }), pqxx::data_exception);
     EXPECT_THROW(hybrid([](auto& o) { o.rrf_k = 0; }), pqxx::data_exception);
     EXPECT_THROW(hybrid([](auto& o) { o.fusion = static_cast<tenancy::fusion>(99); }), std::invalid_argument);
-    EXPECT_THROW(in_transaction([&](transaction& tx) { (void)tenancy::get_document_chunks(tx, *cats_, "nowhere"); }),
-                 tenancy::corpus_mismatch);
+    EXPECT_THROW(
+        in_transaction([&](transaction& tx) { (void)tenancy::get_document_chunks(tx, *cats_, "nowhere"); }),
+        tenancy::corpus_mismatch);
     EXPECT_NO_THROW(with([](auto& o) { o.count = std::numeric_limits<int>::max(); }));
 }
 

@@ -17,7 +17,8 @@ TEST_F(sessions, keeps_the_tenant_from_transaction_to_transaction) {
         for (int i = 0; i < 2; ++i) {
             auto tx = s.begin();
             EXPECT_EQ(tx.tenant(), db().acme());
-            EXPECT_EQ(std::string{tx.exec("SELECT tenancy.current_tenant_id()")[0][0].c_str()}, db().acme().to_string());
+            EXPECT_EQ(std::string{tx.exec("SELECT tenancy.current_tenant_id()")[0][0].c_str()},
+                      db().acme().to_string());
             tx.exec("INSERT INTO documents (title) VALUES ('x')");
             tx.commit();
         }

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "support/database.hpp"
+#include "support/http_server.hpp"
 
 namespace fs = std::filesystem;
 
@@ -66,7 +67,9 @@ protected:
         arguments.insert(arguments.begin(), {"--db", conninfo});
         return run(TENANCYCTL, arguments);
     }
-    outcome as_operator(std::vector<std::string> arguments) { return ctl(std::move(arguments), db().superuser()); }
+    outcome as_operator(std::vector<std::string> arguments) {
+        return ctl(std::move(arguments), db().superuser());
+    }
     outcome as_app(std::vector<std::string> arguments) { return ctl(std::move(arguments), db().app()); }
 
     std::string write(const std::string& name, const std::string& data) {
@@ -95,16 +98,17 @@ TEST_F(tools, help_helps) {
 }
 
 TEST_F(tools, wrong_usage_is_told_apart_from_failure) {
-    for (const auto& arguments : std::vector<std::vector<std::string>>{{},
-                                                                       {"nonsense"},
-                                                                       {"tenant"},
-                                                                       {"tenant", "create"},
-                                                                       {"search", "--tenant", "acme"},
-                                                                       {"search", "x"},
-                                                                       {"search", "--tenant", "acme", "x", "-k", "0"},
-                                                                       {"search", "--tenant", "acme", "x", "--mode", "psychic"},
-                                                                       {"ingest", "--tenant", "acme"},
-                                                                       {"--nonsense", "status"}}) {
+    for (const auto& arguments :
+         std::vector<std::vector<std::string>>{{},
+                                               {"nonsense"},
+                                               {"tenant"},
+                                               {"tenant", "create"},
+                                               {"search", "--tenant", "acme"},
+                                               {"search", "x"},
+                                               {"search", "--tenant", "acme", "x", "-k", "0"},
+                                               {"search", "--tenant", "acme", "x", "--mode", "psychic"},
+                                               {"ingest", "--tenant", "acme"},
+                                               {"--nonsense", "status"}}) {
         const auto result = as_app(arguments);
         EXPECT_EQ(result.code, 2) << (arguments.empty() ? "nothing" : arguments[0]);
         EXPECT_FALSE(result.err.empty());
@@ -115,10 +119,11 @@ TEST_F(tools, wrong_usage_is_told_apart_from_failure) {
 }
 
 TEST_F(tools, tenants) {
-    const auto organization = as_operator({"--json", "organization", "create", "library", "--name", "The Library"});
+    const auto organization =
+        as_operator({"--json", "organization", "create", "library", "--name", "The Library"});
     ASSERT_EQ(organization.code, 0) << organization.err;
-    const auto created = as_operator({"--json", "tenant", "create", "initech", "--name", "Initech", "--organization",
-                                      "library", "--external-key", "42"});
+    const auto created = as_operator({"--json", "tenant", "create", "initech", "--name", "Initech",
+                                      "--organization", "library", "--external-key", "42"});
     ASSERT_EQ(created.code, 0) << created.err;
     const std::string id = json::parse(created.out)["id"];
     const auto shown = as_operator({"tenant", "show", "initech", "--json"});
@@ -128,7 +133,8 @@ TEST_F(tools, tenants) {
     EXPECT_EQ(tenant["status"], "active");
     EXPECT_EQ(tenant["organization"]["slug"], "library");
     EXPECT_EQ(tenant["external_key"], "42");
-    EXPECT_EQ(json::parse(as_operator({"--json", "tenant", "list", "--organization", "library"}).out).size(), 1u);
+    EXPECT_EQ(json::parse(as_operator({"--json", "tenant", "list", "--organization", "library"}).out).size(),
+              1u);
     EXPECT_GE(json::parse(as_operator({"--json", "tenant", "list"}).out).size(), 3u);
     EXPECT_NE(as_operator({"tenant", "list"}).out.find("initech"), std::string::npos);
     EXPECT_NE(as_operator({"tenant", "show", id}).out.find("initech"), std::string::npos);
@@ -141,7 +147,9 @@ TEST_F(tools, tenants) {
 TEST_F(tools, ingest_and_search) {
     write("cats.txt", "The cat sat on the mat.\n\nCats sleep most of the day.\n");
     write("sub/dogs.md", "A dog barks at the postman.\r\n");
-    write("binary", std::string("\x7f" "ELF\0\0\0", 7));
+    write("binary", std::string("\x7f"
+                                "ELF\0\0\0",
+                                7));
     write("blank.txt", " \n\n ");
     const auto stored = as_app({"--json", "ingest", "--tenant", "acme", files()});
     ASSERT_EQ(stored.code, 0) << stored.err;
@@ -154,7 +162,9 @@ TEST_F(tools, ingest_and_search) {
     const auto again = json::parse(as_app({"--json", "ingest", "--tenant", "acme", files()}).out);
     EXPECT_EQ(again["replaced"], 2);
     EXPECT_EQ(db().run("SELECT count(*) FROM documents"), "2");
-    EXPECT_EQ(json::parse(as_app({"--json", "ingest", "--append", "--tenant", "acme", files()}).out)["replaced"], 0);
+    EXPECT_EQ(
+        json::parse(as_app({"--json", "ingest", "--append", "--tenant", "acme", files()}).out)["replaced"],
+        0);
     EXPECT_EQ(db().run("SELECT count(*) FROM documents"), "4");
 
     for (const char* mode : {"match", "hybrid", "keyword"}) {
@@ -164,7 +174,9 @@ TEST_F(tools, ingest_and_search) {
         ASSERT_EQ(results.size(), 1u) << mode;
         EXPECT_EQ(results[0]["document_title"], "dogs.md") << mode;
         EXPECT_EQ(results[0]["content"], "A dog barks at the postman.") << mode;
-        EXPECT_TRUE(json::parse(as_app({"--json", "search", "-t", "globex", "-m", mode, "dog barks"}).out)["results"].empty())
+        EXPECT_TRUE(
+            json::parse(as_app({"--json", "search", "-t", "globex", "-m", mode, "dog barks"}).out)["results"]
+                .empty())
             << "the other tenant sees nothing";
     }
     const auto text = as_app({"search", "--tenant", db().acme().to_string(), "dog barks"});
@@ -186,14 +198,27 @@ TEST_F(tools, the_extension_s_refusals_have_their_exit_codes) {
     EXPECT_EQ(as_app({"ingest", "--tenant", "acme", files() + "/missing"}).code, 1);
     EXPECT_EQ(as_app({"ingest", "--tenant", "acme", "--overlap", "900", file}).code, 2);
     EXPECT_EQ(as_app({"ingest", "--tenant", "acme", "--embedder", "http", file}).code, 2) << "no model";
-    EXPECT_EQ(run(TENANCYCTL, {"--db", db().app(), "ingest", "--tenant", "acme", "--embedder", "http", "--model", "m",
-                               "--base-url", "http://127.0.0.1:9", file}, "no_proxy='*'").code, 4);
+    http_server endpoint{[](const http_request&) {
+        http_response refusal;
+        refusal.status = 401;
+        return refusal;
+    }};
+    EXPECT_EQ(run(TENANCYCTL,
+                  {"--db", db().app(), "ingest", "--tenant", "acme", "--embedder", "http", "--model", "m",
+                   "--base-url", endpoint.url(), file},
+                  "OPENAI_API_KEY=key-1 no_proxy='*'")
+                  .code,
+              4);
+    EXPECT_EQ(endpoint.requests().at(0).headers.at("authorization"), "Bearer key-1");
     EXPECT_EQ(db().run("SELECT count(*) FROM documents"), "0");
 }
 
 TEST_F(tools, an_owner_may_make_the_corpus_on_the_way) {
     const auto file = write("a.txt", "some text");
-    EXPECT_EQ(as_operator({"-q", "ingest", "--tenant", "acme", "--create-corpus", "--corpus", "notes", "--dimensions", "32", file}).code, 0);
+    EXPECT_EQ(as_operator({"-q", "ingest", "--tenant", "acme", "--create-corpus", "--corpus", "notes",
+                           "--dimensions", "32", file})
+                  .code,
+              0);
     EXPECT_EQ(db().run("SELECT dimensions FROM tenancy.corpora WHERE name = 'notes'"), "32");
     EXPECT_EQ(as_operator({"corpus", "create", "more", "--dimensions", "8", "--metric", "l2"}).code, 0);
     EXPECT_EQ(as_operator({"corpus", "create", "more", "--dimensions", "8"}).code == 0, false);
@@ -230,8 +255,9 @@ TEST_F(tools, the_quickstart_of_the_readme) {
     db().run("SELECT tenancy.create_corpus(dimensions => 256)");
     std::string environment;
     pqxx::connection c{db().app()};
-    environment = "PGHOST=" + quoted(c.hostname() ? c.hostname() : "") + " PGPORT=" + quoted(c.port() ? c.port() : "") +
-                  " PGDATABASE=" + quoted(c.dbname()) + " PGUSER=" + quoted(c.username());
+    environment = "PGHOST=" + quoted(c.hostname() ? c.hostname() : "") +
+                  " PGPORT=" + quoted(c.port() ? c.port() : "") + " PGDATABASE=" + quoted(c.dbname()) +
+                  " PGUSER=" + quoted(c.username());
     const auto result = run(TENANCY_QUICKSTART, {}, environment);
     EXPECT_EQ(result.code, 0) << result.err;
     EXPECT_EQ(result.out, "Returns: You may return goods within thirty days.\n");

@@ -21,7 +21,9 @@ static_assert(!std::is_copy_constructible_v<transaction>);
 
 class transactions : public live {
 protected:
-    std::string current(transaction& tx) { return tx.exec("SELECT tenancy.current_tenant_id()")[0][0].c_str(); }
+    std::string current(transaction& tx) {
+        return tx.exec("SELECT tenancy.current_tenant_id()")[0][0].c_str();
+    }
 };
 
 TEST_F(transactions, has_its_tenant_from_the_first_statement_to_the_end) {
@@ -36,7 +38,8 @@ TEST_F(transactions, has_its_tenant_from_the_first_statement_to_the_end) {
     EXPECT_TRUE(c.is_clean());
     {
         pqxx::work bare{c.native()};
-        EXPECT_EQ(std::string{bare.exec("SELECT tenancy.has_context()")[0][0].c_str()}, "f") << "nothing is left";
+        EXPECT_EQ(std::string{bare.exec("SELECT tenancy.has_context()")[0][0].c_str()}, "f")
+            << "nothing is left";
     }
     transaction other{c, db().globex()};
     EXPECT_EQ(current(other), db().globex().to_string());
@@ -50,7 +53,8 @@ TEST_F(transactions, a_slug_is_resolved) {
 
 TEST_F(transactions, a_slug_is_only_text) {
     connection c{db().app()};
-    for (const char* slug : {"'", "acme'); SELECT tenancy.set_tenant('globex", "\\", "$$", "acme\n; COMMIT; --"}) {
+    for (const char* slug :
+         {"'", "acme'); SELECT tenancy.set_tenant('globex", "\\", "$$", "acme\n; COMMIT; --"}) {
         EXPECT_THROW((transaction{c, tenant_slug{slug}}), tenancy::tenant_unavailable) << slug;
         EXPECT_TRUE(c.is_clean()) << slug;
     }
@@ -59,8 +63,8 @@ TEST_F(transactions, a_slug_is_only_text) {
 TEST_F(transactions, a_user_has_the_role_of_the_membership) {
     const auto user = tenancy::user_id::generate();
     db().run("INSERT INTO tenancy.users (id, email) VALUES ('" + user.to_string() + "', 'v@example.com')");
-    db().run("INSERT INTO tenancy.memberships (tenant_id, user_id, role) VALUES ('" + db().acme().to_string() + "', '" +
-             user.to_string() + "', 'viewer')");
+    db().run("INSERT INTO tenancy.memberships (tenant_id, user_id, role) VALUES ('" +
+             db().acme().to_string() + "', '" + user.to_string() + "', 'viewer')");
     connection c{db().app()};
     {
         transaction tx{c, {db().acme(), user}};
@@ -212,7 +216,8 @@ TEST_F(transactions, a_line_cut_at_commit_is_in_doubt) {
     line.cut_after("COMMIT");
     EXPECT_THROW(tx.commit(), pqxx::in_doubt_error);
     EXPECT_FALSE(c.is_open());
-    EXPECT_EQ(db().run("SELECT count(*) FROM documents"), "1") << "here it was stored, which the client could not know";
+    EXPECT_EQ(db().run("SELECT count(*) FROM documents"), "1")
+        << "here it was stored, which the client could not know";
 }
 
 } // namespace
