@@ -433,7 +433,7 @@ BEGIN
     IF null_count > 0 AND NOT may_be_null THEN
         PERFORM tenancy.refuse_protection(relation,
             format('Column %I is null in %s.', tenant_column, CASE null_count WHEN 1 THEN '1 row' ELSE null_count || ' rows' END),
-            'Say with backfill => whose these rows are: a literal such as ''''''...'''''' or an expression over the row''s columns.');
+            'Say whose these rows are with backfill, an SQL expression that may use the row''s columns.');
     END IF;
     unknown := tenancy.values_without_tenant(column_type, array_remove(keys, NULL));
     IF unknown <> '{}' THEN

@@ -103,7 +103,7 @@ BEGIN
                                           format('Call tenancy.unprotect(%L) first.', root));
     ELSIF registered.own_policies <> own_policies THEN
         PERFORM tenancy.refuse_protection(member,
-            format('It is protected already, with own_policies => %s.', registered.own_policies),
+            format('It is protected already, with own_policies => %s.', registered.own_policies::text),
             format('Call tenancy.unprotect(%L) first.', root));
     END IF;
 
@@ -243,7 +243,7 @@ BEGIN
             IF has_nulls AND fill IS NULL THEN
                 PERFORM tenancy.refuse_protection(protect.relation,
                     'It has rows, and the default tenant, whose they would be, has no external key that fits the column.',
-                    'Say with backfill => whose these rows are, or give the default tenant an external_key.');
+                    'Say whose these rows are with backfill, or give the default tenant an external_key.');
             END IF;
         END IF;
     EXCEPTION WHEN insufficient_privilege THEN
@@ -407,7 +407,7 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = '22004', MESSAGE = 'dry_run must not be null',
             HINT = 'Leave the argument out for its default.';
     END IF;
-    IF EXISTS (SELECT FROM tenancy.protected_tables p WHERE p.relation = unprotect.relation) THEN
+    IF EXISTS (SELECT FROM pg_class c WHERE c.oid = unprotect.relation AND c.relkind IN ('r', 'p')) THEN
         EXECUTE format('LOCK TABLE %s IN %s MODE', unprotect.relation,
                        CASE WHEN unprotect.dry_run THEN 'ACCESS SHARE' ELSE 'ACCESS EXCLUSIVE' END);
     END IF;
