@@ -1,0 +1,66 @@
+#!/usr/bin/env bash
+# A corpus and pg_dump: restored into an empty database it answers the same, to the application too. Prints TAP.
+cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
+. test/scripts/tap.sh
+. build/env
+
+trap 'scripts/cluster drop dump-corpus >/dev/null 2>&1; rm -rf "$work"' EXIT
+scripts/cluster drop dump-corpus >/dev/null 2>&1
+scripts/cluster start dump-corpus >/dev/null || exit 1
+url=$(scripts/cluster url dump-corpus)
+sql() { scripts/cluster psql dump-corpus -XqAt -v ON_ERROR_STOP=1 -d "$@"; }
+
+export PGOPTIONS='-c client_min_messages=warning'
+sql postgres -c 'CREATE DATABASE one' -c 'CREATE DATABASE two' -c 'CREATE DATABASE three' -c 'CREATE ROLE dump_app LOGIN' || exit 1
+sql one <<'END' >/dev/null || exit 1
+CREATE SCHEMA vectors;
+CREATE EXTENSION vector SCHEMA vectors;
+CREATE EXTENSION tenancy;
+SELECT tenancy.grant_app('dump_app');
+GRANT USAGE ON SCHEMA vectors TO dump_app;
+CREATE TEXT SEARCH CONFIGURATION plain (COPY = simple);
+CREATE SCHEMA "Odd Schema";
+GRANT USAGE ON SCHEMA "Odd Schema" TO dump_app;
+SELECT tenancy.create_corpus(dimensions => 3);
+SELECT tenancy.create_corpus('odd', 3, 'l2', 'plain', 'Odd Schema', 'halfvec');
+SELECT tenancy.create_tenant('a'), tenancy.create_tenant('b');
+SELECT setseed(0.1);
+INSERT INTO documents (tenant_id, title) SELECT id, slug FROM tenancy.tenants;
+INSERT INTO chunks (tenant_id, document_id, chunk_index, content, embedding)
+SELECT tenant_id, id, n, 'Apples number ' || n % 7, ARRAY[random(), random(), random()]::vectors.vector FROM documents, generate_series(1, 50) n;
+INSERT INTO "Odd Schema".odd_documents SELECT * FROM documents;
+INSERT INTO "Odd Schema".odd_chunks (tenant_id, id, document_id, chunk_index, content, embedding)
+SELECT tenant_id, id, document_id, chunk_index, content, embedding FROM chunks;
+END
+
+answers() {
+    local corpus
+    for corpus in default odd; do
+        sql "$1" <<END
+SET ROLE dump_app;
+BEGIN;
+SELECT tenancy.set_tenant('a') \\g /dev/null
+SELECT * FROM tenancy.match_chunks('[0.2,0.3,0.4]'::vectors.vector, 20, corpus => '$corpus');
+SELECT * FROM tenancy.keyword_search('apples 3', 20, corpus => '$corpus');
+SELECT * FROM tenancy.hybrid_search('[0.2,0.3,0.4]'::vectors.vector, 'apples 3', 20, corpus => '$corpus');
+COMMIT;
+END
+    done
+}
+answers one >"$work/one"
+ok "there are answers" test "$(wc -l <"$work/one")" -ge 80
+
+"$PGBINDIR/pg_dump" "${url/dbname=postgres/dbname=one}" >"$work/plain.sql"
+ok "a plain dump restores" sql two -f "$work/plain.sql"
+answers two >"$work/two"
+ok "and answers the same" diff "$work/one" "$work/two"
+
+"$PGBINDIR/pg_dump" -Fc "${url/dbname=postgres/dbname=one}" >"$work/archive"
+ok "an archive restores" "$PGBINDIR/pg_restore" -d "${url/dbname=postgres/dbname=three}" "$work/archive"
+answers three >"$work/three"
+ok "and answers the same, too" diff "$work/one" "$work/three"
+clean() { [[ -z $(sql three -c "SELECT * FROM tenancy.check() WHERE severity = 'error'") ]] || { sql three -c 'SELECT * FROM tenancy.check()' && false; }; }
+ok "the restored database is protected" clean
+ok "the corpus can be dropped there" sql three -c "SELECT tenancy.drop_corpus('odd', drop_tables => true)"
+
+finish
