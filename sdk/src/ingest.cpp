@@ -131,7 +131,7 @@ public:
         append_optional(1, document.title, "a document's title");
         append_optional(2, document.source, "a document's source");
         if (!rows_.has(3) && document.metadata != "{}")
-            refuse("the corpus has no place for documents' metadata",
+            refuse("the corpus has no place for a document's metadata",
                    "Add a column metadata of type jsonb to " + tables_.documents + ", or leave it out.");
         rows_.append_text(3, document.metadata, "a document's metadata");
     }
@@ -141,6 +141,9 @@ public:
 
 private:
     void append_optional(std::size_t i, const std::optional<std::string>& text, const char* what) {
+        if (text && !rows_.has(i))
+            refuse(std::string{"the corpus has no place for "} + what,
+                   "Name a column for it in attach_corpus, or leave it out.");
         if (text)
             rows_.append_text(i, *text, what);
         else
@@ -172,7 +175,7 @@ public:
         else
             add_embedding(chunk.embedding);
         if (!rows_.has(5) && chunk.metadata != "{}")
-            refuse("the corpus has no place for chunks' metadata",
+            refuse("the corpus has no place for a chunk's metadata",
                    "Name a column of type jsonb in attach_corpus, or leave it out.");
         rows_.append_text(5, chunk.metadata, "a chunk's metadata");
     }

@@ -23,20 +23,31 @@ struct totals {
     std::vector<std::pair<std::string, std::string>> skipped; // path, why
 };
 
-// Name of the table of documents, to find those that come from the same place.
-std::optional<std::string> documents_table(tenancy::transaction& tx, const std::string& corpus) {
+// Where documents are, and which of their columns the corpus has; names are quoted for SQL.
+struct document_table {
+    std::string name, source;
+    bool has_title = false;
+};
+
+std::optional<document_table> find_document_table(tenancy::connection& c, const std::string& corpus) {
+    pqxx::nontransaction tx{c.native()};
     pqxx::params parameters;
     parameters.append(corpus);
-    const auto rows = tx.exec("SELECT documents FROM tenancy.corpora WHERE name = $1", parameters);
-    return rows.empty() ? std::nullopt : std::optional<std::string>{rows[0][0].c_str()};
+    const auto rows = tenancy::detail::exec_params(
+        tx,
+        "SELECT documents, coalesce(quote_ident(columns->>'source'), ''), columns->>'title' IS NOT NULL "
+        "FROM tenancy.corpora WHERE name = $1",
+        parameters);
+    if (rows.empty())
+        return std::nullopt;
+    return document_table{rows[0][0].c_str(), rows[0][1].c_str(), rows[0][2].as<bool>()};
 }
 
-std::size_t forget_sources(tenancy::transaction& tx, const std::string& corpus,
+std::size_t forget_sources(tenancy::transaction& tx, const document_table& table,
                            const std::vector<tenancy::new_document>& documents) {
-    const auto table = documents_table(tx, corpus);
-    if (!table)
-        return 0; // the insertion that follows says what is wrong
-    const std::string sql = "DELETE FROM " + *table + " WHERE source = $1";
+    if (table.source.empty())
+        return 0;
+    const std::string sql = "DELETE FROM " + table.name + " WHERE " + table.source + " = $1";
     std::size_t deleted = 0;
     for (const auto& document : documents) {
         pqxx::params parameters;
@@ -47,7 +58,8 @@ std::size_t forget_sources(tenancy::transaction& tx, const std::string& corpus,
 }
 
 void store(tenancy::pool& pool, const tenancy::caller& who, const ingest_arguments& arguments,
-           tenancy::embedder& embedder, std::vector<tenancy::new_document>& batch, totals& sums) {
+           tenancy::embedder& embedder, const document_table& table,
+           std::vector<tenancy::new_document>& batch, totals& sums) {
     if (batch.empty())
         return;
     std::vector<std::string> texts;
@@ -64,7 +76,7 @@ void store(tenancy::pool& pool, const tenancy::caller& who, const ingest_argumen
     tenancy::ingest_options options;
     options.corpus = arguments.corpus;
     sums.replaced += tenancy::with_tenant(pool, who, [&](tenancy::transaction& tx) {
-        const std::size_t replaced = arguments.append ? 0 : forget_sources(tx, arguments.corpus, batch);
+        const std::size_t replaced = arguments.append ? 0 : forget_sources(tx, table, batch);
         tenancy::ingest(tx, batch, options);
         return replaced;
     });
@@ -137,6 +149,12 @@ void ingest(const context& ctx, const ingest_arguments& arguments) {
     tenancy::pool pool{ctx.conninfo, one};
     const auto embedder = prepare(ctx, pool, arguments);
 
+    const document_table table = [&] {
+        const auto lease = pool.acquire();
+        return find_document_table(*lease, arguments.corpus)
+            .value_or(document_table{}); // storing says that it is missing
+    }();
+
     totals sums;
     std::vector<tenancy::new_document> batch;
     std::size_t chunks_in_batch = 0;
@@ -151,8 +169,10 @@ void ingest(const context& ctx, const ingest_arguments& arguments) {
                 continue;
             }
             tenancy::new_document document;
-            document.title = clean_text(path.substr(path.rfind('/') + 1));
-            document.source = clean_text(path);
+            if (table.has_title)
+                document.title = clean_text(path.substr(path.rfind('/') + 1));
+            if (!table.source.empty())
+                document.source = clean_text(path);
             for (auto& content : chunk_text(clean_text(data), chunking)) {
                 tenancy::new_chunk chunk;
                 chunk.content = std::move(content);
@@ -166,11 +186,11 @@ void ingest(const context& ctx, const ingest_arguments& arguments) {
             chunks_in_batch += document.chunks.size();
             batch.push_back(std::move(document));
             if (chunks_in_batch >= batch_chunks) {
-                store(pool, who, arguments, *embedder, batch, sums);
+                store(pool, who, arguments, *embedder, table, batch, sums);
                 chunks_in_batch = 0;
             }
         }
-        store(pool, who, arguments, *embedder, batch, sums);
+        store(pool, who, arguments, *embedder, table, batch, sums);
     }
     report(ctx, arguments, *embedder, sums,
            std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count());

@@ -54,7 +54,8 @@ struct ingest_options {
  * @param options corpus, batch size
  * @return the documents' ids, in the same order
  * @throws std::invalid_argument if a text holds a zero byte or an embedding a NaN or an infinity
- * @throws corpus_mismatch if there is no such corpus or an embedding has another number of dimensions
+ * @throws corpus_mismatch if there is no such corpus, an embedding has another number of dimensions, or the
+ * corpus has no column for a title, a source, or metadata that is given
  * @throws role_denied if the caller's role may not write
  * @throws pqxx::sql_error if the server refuses a row, such as metadata that is not JSON
  */

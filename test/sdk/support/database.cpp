@@ -1,6 +1,7 @@
 #include "support/database.hpp"
 
 #include <atomic>
+#include <cstdio>
 #include <cstdlib>
 
 #include <libpq-fe.h>
@@ -45,35 +46,67 @@ std::string with_settings(const std::string& base,
     return result;
 }
 
-database::database() {
-    static std::atomic<int> counter{0};
-    const std::string suffix = std::to_string(getpid()) + "_" + std::to_string(++counter);
-    name_ = "tenancy_sdk_" + suffix;
-    role_ = "tenancy_sdk_app_" + suffix;
-    superuser_ = with_settings(test_url(), {{"dbname", name_}});
-    app_ = with_settings(test_url(), {{"dbname", name_}, {"user", role_}});
-    {
-        pqxx::connection admin{test_url()};
-        pqxx::nontransaction tx{admin};
-        tx.exec("CREATE DATABASE " + name_ + " TEMPLATE template0");
-        tx.exec("CREATE ROLE " + role_ + " LOGIN");
-    }
-    pqxx::connection owner{superuser_};
-    pqxx::nontransaction tx{owner};
+namespace {
+
+void execute(const std::string& conninfo, const std::vector<std::string>& statements) {
+    pqxx::connection c{conninfo};
+    pqxx::nontransaction tx{c};
     tx.exec("SET client_min_messages = warning");
-    tx.exec("CREATE EXTENSION tenancy CASCADE");
-    tx.exec("SELECT tenancy.create_corpus(dimensions => " + std::to_string(dimensions) + ")");
-    tx.exec("SELECT tenancy.grant_app('" + role_ + "')");
-    acme_.emplace(tx.exec("SELECT tenancy.create_tenant('acme')")[0][0].c_str());
-    globex_.emplace(tx.exec("SELECT tenancy.create_tenant('globex')")[0][0].c_str());
+    for (const auto& statement : statements)
+        tx.exec(statement);
+}
+
+std::string unique_name(const std::string& what) {
+    return "tenancy_sdk_" + what + "_" + std::to_string(getpid());
+}
+
+// What all databases of this run are copied from, and the role they share; gone when the program ends.
+class original {
+public:
+    original() {
+        const std::string role = database::app_role();
+        execute(test_url(),
+                {"CREATE DATABASE " + name() + " TEMPLATE template0", "CREATE ROLE " + role + " LOGIN"});
+        execute(with_settings(test_url(), {{"dbname", name()}}),
+                {"CREATE EXTENSION tenancy CASCADE",
+                 "SELECT tenancy.create_corpus(dimensions => " + std::to_string(database::dimensions) + ")",
+                 "SELECT tenancy.grant_app('" + role + "')", "SELECT tenancy.create_tenant('acme')",
+                 "SELECT tenancy.create_tenant('globex')"});
+    }
+    ~original() {
+        try {
+            execute(test_url(), {"DROP DATABASE IF EXISTS " + name() + " WITH (FORCE)",
+                                 "DROP ROLE IF EXISTS " + database::app_role()});
+        } catch (const std::exception& e) {
+            std::fprintf(stderr, "cannot drop %s: %s\n", name().c_str(), e.what());
+        }
+    }
+    original(const original&) = delete;
+    original& operator=(const original&) = delete;
+
+    static std::string name() { return unique_name("original"); }
+};
+
+} // namespace
+
+std::string database::app_role() {
+    return unique_name("app");
+}
+
+database::database() {
+    static const original made;
+    static std::atomic<int> counter{0};
+    name_ = unique_name(std::to_string(++counter));
+    superuser_ = with_settings(test_url(), {{"dbname", name_}});
+    app_ = with_settings(test_url(), {{"dbname", name_}, {"user", app_role()}});
+    execute(test_url(), {"CREATE DATABASE " + name_ + " TEMPLATE " + original::name()});
+    acme_.emplace(run("SELECT id FROM tenancy.tenants WHERE slug = 'acme'"));
+    globex_.emplace(run("SELECT id FROM tenancy.tenants WHERE slug = 'globex'"));
 }
 
 database::~database() {
     try {
-        pqxx::connection admin{test_url()};
-        pqxx::nontransaction tx{admin};
-        tx.exec("DROP DATABASE IF EXISTS " + name_ + " WITH (FORCE)");
-        tx.exec("DROP ROLE IF EXISTS " + role_);
+        execute(test_url(), {"DROP DATABASE IF EXISTS " + name_ + " WITH (FORCE)"});
     } catch (const std::exception& e) {
         ADD_FAILURE() << "cannot drop database " << name_ << ": " << e.what();
     }

@@ -29,7 +29,7 @@ public:
 
     [[nodiscard]] const std::string& superuser() const { return superuser_; }
     [[nodiscard]] const std::string& app() const { return app_; }
-    [[nodiscard]] const std::string& app_role() const { return role_; }
+    [[nodiscard]] static std::string app_role();
     [[nodiscard]] const std::string& name() const { return name_; }
 
     [[nodiscard]] tenancy::tenant_id acme() const { return *acme_; }
@@ -39,7 +39,7 @@ public:
     std::string run(const std::string& sql) const;
 
 private:
-    std::string name_, role_, superuser_, app_;
+    std::string name_, superuser_, app_;
     std::optional<tenancy::tenant_id> acme_, globex_;
 };
 
