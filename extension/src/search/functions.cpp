@@ -70,6 +70,23 @@ ReturnSetInfo* make_result(FunctionCallInfo fcinfo) {
     return reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo);
 }
 
+/// Run a search. Tables that another session dropped or renamed while this one waited for them are told as such.
+template <typename Search>
+void run(const corpus& of, Search search) {
+    try {
+        connect_spi();
+        search();
+        finish_spi();
+    } catch (const pg::server_error& e) {
+        int code = e.data()->sqlerrcode;
+        bool is_missing = code == ERRCODE_UNDEFINED_TABLE || code == ERRCODE_UNDEFINED_SCHEMA ||
+                          code == ERRCODE_UNDEFINED_COLUMN;
+        if (!is_missing || !of.is_stale) throw;
+        throw error{sqlstate::corpus_not_configured, "corpus \"" + of.name + "\" changed during the search",
+                    "Its tables were dropped or renamed by another session.", "Search again."};
+    }
+}
+
 std::vector<answer> answers_of(const std::vector<ranked>& ranking) {
     std::vector<answer> answers;
     answers.reserve(ranking.size());
@@ -88,15 +105,14 @@ TENANCY_FUNCTION(tenancy_match_chunks) {
     request asked = request_of(fcinfo, *of, 3, 4);
     ReturnSetInfo* result = make_result(fcinfo);
 
-    connect_spi();
-    std::vector<ranked> ranking = vector_lane{asked, embedding}.best(count);
-    if (!PG_ARGISNULL(2)) {
-        double threshold = PG_GETARG_FLOAT8(2);
-        ranking.erase(std::find_if(ranking.begin(), ranking.end(), [&](const ranked& one) { return one.score < threshold; }),
-                      ranking.end());
-    }
-    emit_rows(result, *of, answers_of(ranking), 1);
-    finish_spi();
+    run(*of, [&] {
+        std::vector<ranked> ranking = vector_lane{asked, embedding}.best(count);
+        if (!PG_ARGISNULL(2)) {
+            auto is_below = [least = PG_GETARG_FLOAT8(2)](const ranked& one) { return one.score < least; };
+            ranking.erase(std::find_if(ranking.begin(), ranking.end(), is_below), ranking.end());
+        }
+        emit_rows(result, *of, answers_of(ranking), 1);
+    });
     return Datum{0};
 }
 
@@ -107,9 +123,7 @@ TENANCY_FUNCTION(tenancy_keyword_search) {
     request asked = request_of(fcinfo, *of, 2, 3);
     ReturnSetInfo* result = make_result(fcinfo);
 
-    connect_spi();
-    emit_rows(result, *of, answers_of(keyword_lane{asked, text}.best(count)), 1);
-    finish_spi();
+    run(*of, [&] { emit_rows(result, *of, answers_of(keyword_lane{asked, text}.best(count)), 1); });
     return Datum{0};
 }
 
@@ -129,14 +143,14 @@ TENANCY_FUNCTION(tenancy_hybrid_search) {
     request asked = request_of(fcinfo, *of, 6, 7);
     ReturnSetInfo* result = make_result(fcinfo);
 
-    connect_spi();
-    vector_lane vectors{asked, embedding};
-    keyword_lane words{asked, text};
-    std::vector<answer> answers;
-    for (const auto& one : search_both(vectors, words, count, settings))
-        answers.push_back({one.key, {one.combined, one.vector, one.text}, {false, !one.has_vector, false}});
-    emit_rows(result, *of, answers, 3);
-    finish_spi();
+    run(*of, [&] {
+        vector_lane vectors{asked, embedding};
+        keyword_lane words{asked, text};
+        std::vector<answer> answers;
+        for (const auto& one : search_both(vectors, words, count, settings))
+            answers.push_back({one.key, {one.combined, one.vector, one.text}, {false, !one.has_vector, false}});
+        emit_rows(result, *of, answers, 3);
+    });
     return Datum{0};
 }
 
@@ -145,8 +159,6 @@ TENANCY_FUNCTION(tenancy_get_document_chunks) {
     refuse_null(fcinfo, 0, "document_id");
     ReturnSetInfo* result = make_result(fcinfo);
 
-    connect_spi();
-    emit_document(result, *of, PG_GETARG_DATUM(0));
-    finish_spi();
+    run(*of, [&] { emit_document(result, *of, PG_GETARG_DATUM(0)); });
     return Datum{0};
 }
