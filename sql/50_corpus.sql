@@ -8,7 +8,7 @@ CREATE TABLE tenancy.corpora (
     chunks regclass NOT NULL,
     dimensions integer NOT NULL,
     metric text COLLATE "C" NOT NULL,
-    text_config regconfig NOT NULL,
+    text_config text COLLATE "C" NOT NULL,
     columns jsonb NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT corpora_pkey PRIMARY KEY (name),
@@ -22,7 +22,8 @@ COMMENT ON TABLE tenancy.corpora IS
 'the pairs of tables that the search functions read; written by create_corpus, attach_corpus and drop_corpus, by the owners of the tables';
 COMMENT ON COLUMN tenancy.corpora.dimensions IS 'of every embedding, 1 to 16000';
 COMMENT ON COLUMN tenancy.corpora.metric IS 'cosine, inner_product or l2';
-COMMENT ON COLUMN tenancy.corpora.text_config IS 'text search configuration that reads the chunks'' text and the queries';
+COMMENT ON COLUMN tenancy.corpora.text_config IS
+'text search configuration that reads the chunks'' text and the queries, by its qualified name: pg_upgrade refuses columns of type regconfig';
 COMMENT ON COLUMN tenancy.corpora.columns IS
 'names of the columns that play the parts tenant_id, id, document_id, chunk_index, content, embedding, metadata and tsv in chunks and documents_tenant_id, documents_id, title and source in documents; null for one that the tables do not have';
 
@@ -288,7 +289,9 @@ BEGIN
     END IF;
 
     INSERT INTO tenancy.corpora (name, documents, chunks, dimensions, metric, text_config, columns)
-    VALUES (attach_corpus.name, attach_corpus.documents, attach_corpus.chunks, stored, attach_corpus.metric, attach_corpus.text_config, resolved);
+    VALUES (attach_corpus.name, attach_corpus.documents, attach_corpus.chunks, stored, attach_corpus.metric,
+            (SELECT format('%s.%I', c.cfgnamespace::regnamespace, c.cfgname) FROM pg_ts_config c WHERE c.oid = attach_corpus.text_config),
+            resolved);
     FOR app IN SELECT a FROM tenancy.app_roles() a LOOP
         PERFORM tenancy.grant_corpus(attach_corpus.name, app);
     END LOOP;

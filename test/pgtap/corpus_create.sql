@@ -13,7 +13,7 @@ SELECT is(tenancy.create_corpus('notes', 8, 'l2', 'simple', embedding_type => 'h
 
 SELECT results_eq(
     $$SELECT concat_ws(' ', name, documents, chunks, dimensions, metric, text_config) COLLATE "default" FROM tenancy.corpora ORDER BY name$$,
-    $$VALUES ('default documents chunks 3 cosine english'), ('notes notes_documents notes_chunks 8 l2 simple')$$,
+    $$VALUES ('default documents chunks 3 cosine pg_catalog.english'), ('notes notes_documents notes_chunks 8 l2 pg_catalog.simple')$$,
     'both are registered');
 SELECT table_owner_is('public', 'notes_chunks', test_helpers.role_name('owner')::name, 'the tables belong to who made them');
 SELECT columns_are('public', 'documents', '{tenant_id,id,title,source,metadata,created_at,updated_at}', 'columns of documents');

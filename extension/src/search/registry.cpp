@@ -74,7 +74,8 @@ void read_row(Oid registry, const char* name, registration& row) {
         row.chunks = DatumGetObjectId(column(corpora_chunks));
         row.dimensions = DatumGetInt32(column(corpora_dimensions));
         row.metric = TextDatumGetCString(column(corpora_metric));
-        row.text_config = DatumGetObjectId(column(corpora_text_config));
+        row.text_config = DatumGetObjectId(
+            DirectFunctionCall1(regconfigin, CStringGetDatum(TextDatumGetCString(column(corpora_text_config)))));
         read_columns(column(corpora_columns), row);
     }
     systable_endscan(scan);
