@@ -1,6 +1,6 @@
 -- Searches go through whatever policies the tables have, through errors too, and leave nothing behind.
 BEGIN;
-SELECT plan(15);
+SELECT plan(14);
 
 SELECT test_helpers.make_tenants();
 SELECT test_helpers.make_role('app');
