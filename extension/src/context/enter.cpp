@@ -1,6 +1,5 @@
 #include "context/enter.hpp"
 
-#include "context/errors.hpp"
 #include "context/verdict.hpp"
 
 namespace tenancy::context {
@@ -87,7 +86,7 @@ void process_utility(PlannedStmt* statement, const char* query, bool read_only_t
 
 } // namespace
 
-uuid enter(const entrant& who, bool is_local) {
+uuid enter(const entrant& who, bool is_local, void (*refuse)()) {
     check_can_last(is_local);
 
     std::uint64_t before = changes_seen();
@@ -95,7 +94,7 @@ uuid enter(const entrant& who, bool is_local) {
     identity entering{{true, found.tenant_id}, who.user, who.api_key};
     // Who belongs to somebody learns nothing else: the seal is looked at first, and for unknown tenants too.
     check_seal(entering);
-    if (!found.may_enter) raise_not_available();
+    if (!found.may_enter) refuse();
     if (holdable_is_declared())
         ereport(ERROR, (errcode(errcode_of(sqlstate::context_sealed)),
                         errmsg("a tenant cannot be entered after a holdable cursor was declared"),

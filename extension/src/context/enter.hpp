@@ -1,6 +1,7 @@
 #pragma once
 
 #include "context/catalogue.hpp"
+#include "context/errors.hpp"
 
 namespace tenancy::context {
 
@@ -17,8 +18,9 @@ struct entrant {
 /// Raises TN002 for whatever may not be entered, TN003 when the transaction belongs to somebody else already, and
 /// 25P01 for a local context outside a transaction block.
 ///
+/// @param refuse raises what the caller has to say instead of TN002, such as that a credential is not valid
 /// @returns the tenant's id
-uuid enter(const entrant& who, bool is_local);
+uuid enter(const entrant& who, bool is_local, void (*refuse)() = raise_not_available);
 
 /// End the context, local and session-wide. The transaction stays sealed to whom it belonged.
 void leave();

@@ -1,6 +1,7 @@
 #include "context/enter.hpp"
 #include "context/errors.hpp"
 #include "context/verdict.hpp"
+#include "pg/arguments.hpp"
 #include "pg/guard.hpp"
 
 // The SQL face of the context. The readers run once for every row of a sequential scan under a policy: no C++ object
@@ -10,6 +11,7 @@ namespace {
 
 using namespace tenancy;
 using namespace tenancy::context;
+using namespace tenancy::pg;
 
 enum class access { read, write };
 
@@ -34,12 +36,6 @@ inline const verdict* usable_verdict() {
 
 inline Datum uuid_result(const uuid& value) {
     return UUIDPGetDatum(reinterpret_cast<const pg_uuid_t*>(&value));
-}
-
-Datum uuid_copy(const uuid& value) {
-    auto* copy = static_cast<pg_uuid_t*>(palloc(sizeof(pg_uuid_t)));
-    std::memcpy(copy->data, value.bytes, sizeof value.bytes);
-    return UUIDPGetDatum(copy);
 }
 
 template <access Access>
@@ -70,21 +66,6 @@ inline Datum tenant_key_integer(FunctionCallInfo fcinfo) {
         last->external_key_bigint < PG_INT32_MIN)
         PG_RETURN_NULL();
     PG_RETURN_INT32(static_cast<int32>(last->external_key_bigint));
-}
-
-void refuse_null(FunctionCallInfo fcinfo, int argument, const char* name) {
-    if (!PG_ARGISNULL(argument)) return;
-    ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("%s must not be null", name)));
-}
-
-uuid uuid_argument(FunctionCallInfo fcinfo, int argument) {
-    uuid value;
-    std::memcpy(value.bytes, PG_GETARG_UUID_P(argument)->data, sizeof value.bytes);
-    return value;
-}
-
-std::string_view text_view(const text* value) {
-    return {VARDATA_ANY(value), static_cast<std::size_t>(VARSIZE_ANY_EXHDR(value))};
 }
 
 /// A text names a tenant by its id in canonical form, else by its slug.
