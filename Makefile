@@ -2,7 +2,7 @@
 # (all, install, installcheck, clean, uninstall, ...) is PGXS, as in any extension. They are kept apart because PGXS
 # has a "check" of its own, and must find pg_config before it can read on.
 
-short_goals := help setup stage check unit sdk demo demo-stop psql bench format clean-all
+short_goals := help setup stage check unit fuzz sdk demo demo-stop psql bench format clean-all
 wanted := $(or $(MAKECMDGOALS),all)
 
 ifneq (,$(filter $(short_goals),$(wanted)))
@@ -28,6 +28,7 @@ help:
 	@echo 'make setup      only install what is missing'
 	@echo 'make sdk        build the C++ SDK, its tests and tenancyctl under build/cmake'
 	@echo 'make unit       run the tests that need no server'
+	@echo 'make fuzz       feed made-up keys and tokens to their parsers (FUZZ_SECONDS=60 for longer)'
 	@echo 'make bench      run the benchmarks'
 	@echo 'make format     clang-format over the C++ sources'
 	@echo 'make clean-all  stop private servers, delete build/ and all that was built'
@@ -49,6 +50,9 @@ unit: setup
 
 sdk: setup
 	@scripts/build_sdk
+
+fuzz: setup
+	@test/scripts/fuzz.sh
 
 demo:
 	@scripts/demo
@@ -96,7 +100,7 @@ ifneq (,$(filter true 1,$(CI) $(WERROR)))
 PG_CXXFLAGS += -Werror
 endif
 # PGXS links with the C compiler.
-SHLIB_LINK += -lstdc++ -lm
+SHLIB_LINK += -lstdc++ -lm -lcrypto
 
 REGRESS = $(patsubst test/regress/sql/%.sql,%,$(sort $(wildcard test/regress/sql/*.sql)))
 REGRESS_OPTS = --inputdir=test/regress --load-extension=vector --load-extension=tenancy
