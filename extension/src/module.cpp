@@ -1,6 +1,8 @@
 #include "context/enter.hpp"
 #include "context/settings.hpp"
 #include "context/verdict.hpp"
+#include "credentials/credentials.hpp"
+#include "credentials/tries.hpp"
 #include "pg/prelude.hpp"
 #include "search/corpus.hpp"
 
@@ -13,6 +15,8 @@ PGDLLEXPORT void _PG_init(void) {
     tenancy::context::register_invalidation();
     tenancy::context::watch_holdable_cursors();
     tenancy::search::register_corpus_invalidation();
+    tenancy::credentials::define_settings();
+    tenancy::credentials::request_shared_tries();
     MarkGUCPrefixReserved("tenancy");
 }
 }
