@@ -142,6 +142,14 @@ BEGIN ATOMIC
         ('control_plane', 'set_token_issuer_keys(text, text)'),
         ('control_plane', 'drop_token_issuer(text)'),
         ('control_plane', 'list_token_issuers()'),
+        ('member', 'count_rows(uuid)'),
+        ('member', 'export_tenant(uuid)'),
+        ('member', 'export_tenant(text)'),
+        ('control_plane', 'purge_begin(uuid, integer)'),
+        ('control_plane', 'purge_steps()'),
+        ('control_plane', 'purge_batch(uuid, regclass[], integer)'),
+        ('control_plane', 'purge_end(uuid, bigint)'),
+        ('control_plane', 'purge_tenant(uuid, integer)'),
         ('control_plane', 'create_organization(text, text)'),
         ('control_plane', 'register_user(text, text, text, text, jsonb, text)'),
         ('control_plane', 'find_user(text, text, text)'),
@@ -172,7 +180,7 @@ BEGIN
     EXECUTE format('GRANT USAGE ON SCHEMA tenancy TO %s', role);
     FOREACH kind IN ARRAY kinds LOOP
         FOR wanted IN SELECT f::text FROM tenancy.grant_list(kind) f LOOP
-            EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %s', wanted, role);
+            EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %s', wanted, role);
         END LOOP;
     END LOOP;
 END
@@ -193,7 +201,7 @@ BEGIN
     END IF;
     FOREACH kind IN ARRAY kinds LOOP
         FOR listed IN SELECT f::text FROM tenancy.grant_list(kind) f LOOP
-            EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM %s', listed, role);
+            EXECUTE format('REVOKE EXECUTE ON ROUTINE %s FROM %s', listed, role);
         END LOOP;
     END LOOP;
     -- The schema stays usable for a role that holds functions of another list.
