@@ -26,6 +26,7 @@ BEGIN
             PERFORM tenancy.raise_not_available();
         END IF;
     END IF;
+    PERFORM FROM tenancy.roles r WHERE r.tenant_id = acting_role.tenant AND r.name = acting_role.name FOR SHARE;
     SELECT r.rank, ARRAY(SELECT p FROM unnest(string_to_array(r.permissions, ' ')) p WHERE tenancy.has_permission(p))
     INTO acting_role.rank, acting_role.permissions
     FROM tenancy.role_named(acting_role.tenant, acting_role.name) r;
@@ -45,6 +46,7 @@ DECLARE
     lacking text;
 BEGIN
     PERFORM tenancy.refuse_null(role IS NULL, 'role');
+    PERFORM FROM tenancy.roles r WHERE r.tenant_id = refuse_role_above.tenant AND r.name = refuse_role_above.role FOR SHARE;
     SELECT r.* INTO wanted FROM tenancy.role_named(refuse_role_above.tenant, refuse_role_above.role) r;
     IF NOT FOUND THEN
         RAISE EXCEPTION USING ERRCODE = '42704', MESSAGE = format('role %L does not exist in this tenant', left(role, 80)),
