@@ -32,11 +32,11 @@ CREATE POLICY write_own ON tenancy.protected_tables USING (EXISTS (
     SELECT FROM pg_catalog.pg_class c
     WHERE c.oid = relation AND pg_catalog.pg_has_role(c.relowner, 'USAGE')));
 
--- What a protection consists of.
+-- What a protection consists of. SQL functions without a SET clause are inlined into the plans of their callers, which fix
+-- the search_path; the names in their bodies are bound already.
 
 CREATE FUNCTION tenancy.context_call(column_type regtype, writing boolean) RETURNS text
 LANGUAGE sql IMMUTABLE
-SET search_path = pg_catalog, pg_temp
 RETURN format('tenancy.%s_tenant_%s()', CASE WHEN writing THEN 'writable' ELSE 'current' END,
     CASE column_type WHEN 'uuid'::regtype THEN 'id' WHEN 'text'::regtype THEN 'key'
                      WHEN 'bigint'::regtype THEN 'key_bigint' WHEN 'integer'::regtype THEN 'key_integer' END);
@@ -46,7 +46,6 @@ COMMENT ON FUNCTION tenancy.context_call(regtype, boolean) IS
 
 CREATE FUNCTION tenancy.tenants_column(column_type regtype) RETURNS name
 LANGUAGE sql IMMUTABLE
-SET search_path = pg_catalog, pg_temp
 RETURN CASE column_type WHEN 'uuid'::regtype THEN 'id' WHEN 'text'::regtype THEN 'external_key'
                         WHEN 'bigint'::regtype THEN 'external_key_bigint' WHEN 'integer'::regtype THEN 'external_key_bigint' END;
 
@@ -57,7 +56,6 @@ COMMENT ON FUNCTION tenancy.tenants_column(regtype) IS
 CREATE FUNCTION tenancy.policies_for(tenant_column name, column_type regtype, own_policies boolean)
 RETURNS TABLE (policy name, is_permissive boolean, command "char", using_text text, check_text text, definition text)
 LANGUAGE sql STABLE
-SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     SELECT p.policy, p.policy <> 'tenancy_isolation', p.command, p.using_text, p.check_text,
            format('AS %s FOR %s', CASE p.policy WHEN 'tenancy_isolation' THEN 'RESTRICTIVE' ELSE 'PERMISSIVE' END, p.verb)
@@ -79,7 +77,6 @@ COMMENT ON FUNCTION tenancy.policies_for(name, regtype, boolean) IS
 CREATE FUNCTION tenancy.tree_of(root regclass)
 RETURNS TABLE (relation regclass, parent regclass, depth integer)
 LANGUAGE sql STABLE
-SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     WITH RECURSIVE tree AS (
         SELECT root AS relation, NULL::regclass AS parent, 0 AS depth
@@ -99,7 +96,6 @@ COMMENT ON FUNCTION tenancy.tree_of(regclass) IS 'a table with its partitions or
 
 CREATE FUNCTION tenancy.has_tenant_index(relation regclass, tenant_column name) RETURNS boolean
 LANGUAGE sql STABLE
-SET search_path = pg_catalog, pg_temp
 RETURN EXISTS (
     SELECT FROM pg_index i
     JOIN pg_class x ON x.oid = i.indexrelid
@@ -112,7 +108,6 @@ COMMENT ON FUNCTION tenancy.has_tenant_index(regclass, name) IS
 
 CREATE FUNCTION tenancy.has_tenant_key(relation regclass, tenant_column name) RETURNS boolean
 LANGUAGE sql STABLE
-SET search_path = pg_catalog, pg_temp
 RETURN EXISTS (
     SELECT FROM pg_constraint f
     JOIN pg_attribute a ON a.attrelid = f.conrelid AND a.attname = tenant_column AND f.conkey = ARRAY[a.attnum]
@@ -127,7 +122,6 @@ COMMENT ON FUNCTION tenancy.has_tenant_key(regclass, name) IS
 CREATE FUNCTION tenancy.changed_policies(relation regclass, tenant_column name, column_type regtype, own_policies boolean)
 RETURNS TABLE (policy name)
 LANGUAGE sql STABLE
-SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     SELECT e.policy
     FROM tenancy.policies_for(tenant_column, column_type, own_policies) e
@@ -140,12 +134,15 @@ END;
 COMMENT ON FUNCTION tenancy.changed_policies(regclass, name, regtype, boolean) IS
 'policies that have the names of tenancy''s and are something else; internal';
 
+-- Called for each of many partitions: planning it costs more than running it, so its plan is kept.
 CREATE FUNCTION tenancy.protection_faults(relation regclass)
 RETURNS TABLE (code text, severity text, problem text)
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-    SELECT f.code, f.severity, f.problem
+SET plan_cache_mode = force_generic_plan
+AS $$
+BEGIN
+    RETURN QUERY SELECT f.code, f.severity, f.problem
     FROM tenancy.protected_tables r
     JOIN pg_class c ON c.oid = r.relation
     LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = r.tenant_column AND a.attnum > 0 AND NOT a.attisdropped
@@ -181,7 +178,8 @@ BEGIN ATOMIC
         WHERE r.foreign_key AND a.attnum IS NOT NULL AND NOT tenancy.has_tenant_key(r.relation, r.tenant_column)
     ) f
     WHERE r.relation = protection_faults.relation;
-END;
+END
+$$;
 
 COMMENT ON FUNCTION tenancy.protection_faults(regclass) IS
 'what a registered table lacks of its protection; no rows when nothing, or when it is not registered; internal';
@@ -220,7 +218,6 @@ COMMENT ON FUNCTION tenancy.unused_name(regclass, name, text) IS 'a name for an 
 -- foreign key from the parent; where they had the like before, PostgreSQL takes it over and drops it with the parent's.
 CREATE FUNCTION tenancy.state_before(relation regclass, tenant_column name) RETURNS jsonb
 LANGUAGE sql STABLE
-SET search_path = pg_catalog, pg_temp
 RETURN (
     SELECT jsonb_build_object(
         'column', a.attnum IS NOT NULL,
@@ -342,18 +339,30 @@ $$;
 
 COMMENT ON FUNCTION tenancy.refuse_unprotectable(regclass) IS 'raises TN009 for what is no ordinary or partitioned table of a user; internal';
 
-CREATE FUNCTION tenancy.unprotected_parent(relation regclass, root regclass) RETURNS regclass
-LANGUAGE sql STABLE
+CREATE FUNCTION tenancy.refuse_open_parents(root regclass) RETURNS void
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
-RETURN (
-    SELECT i.inhparent::regclass FROM pg_inherits i
-    WHERE i.inhrelid = relation
+AS $$
+DECLARE
+    found record;
+BEGIN
+    WITH tree AS MATERIALIZED (SELECT t.relation FROM tenancy.tree_of(root) t)
+    SELECT t.relation, i.inhparent::regclass AS parent INTO found
+    FROM tree t
+    JOIN pg_inherits i ON i.inhrelid = t.relation
+    WHERE i.inhparent NOT IN (SELECT o.relation FROM tree o)
       AND NOT EXISTS (SELECT FROM tenancy.protected_tables p WHERE p.relation = i.inhparent)
-      AND NOT EXISTS (SELECT FROM tenancy.tree_of(root) t WHERE t.relation = i.inhparent)
-    LIMIT 1);
+    LIMIT 1;
+    IF found.relation IS NOT NULL THEN
+        PERFORM tenancy.refuse_protection(found.relation,
+            format('It is a partition or an inheritance child of %s, through which its rows could be read.', found.parent),
+            format('Protect %s: its children are protected with it.', found.parent));
+    END IF;
+END
+$$;
 
-COMMENT ON FUNCTION tenancy.unprotected_parent(regclass, regclass) IS
-'a parent that is neither registered nor in the tree of root; internal';
+COMMENT ON FUNCTION tenancy.refuse_open_parents(regclass) IS
+'raises TN009 when a table that stays unprotected leads to the rows of this one or its children; internal';
 
 -- The catalogue of tenants, as a table owner may ask it.
 

@@ -4,7 +4,6 @@
 -- entry, a refusal) is not wanted for rows that only learn whose they are.
 CREATE FUNCTION tenancy.trigger_statements(root regclass, enable boolean) RETURNS SETOF text
 LANGUAGE sql STABLE
-SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     SELECT format('ALTER TABLE ONLY %s %s TRIGGER %I', t.relation,
                   CASE WHEN NOT enable THEN 'DISABLE'
@@ -21,7 +20,6 @@ COMMENT ON FUNCTION tenancy.trigger_statements(regclass, boolean) IS
 CREATE FUNCTION tenancy.policy_statements(relation regclass, tenant_column name, column_type regtype, own_policies boolean)
 RETURNS SETOF text
 LANGUAGE sql STABLE
-SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     SELECT s.statement
     FROM pg_class c
@@ -85,18 +83,11 @@ LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    parent regclass;
     registered tenancy.protected_tables;
     clash name;
 BEGIN
     PERFORM tenancy.refuse_other_owner(member);
     PERFORM tenancy.refuse_unprotectable(member);
-    parent := tenancy.unprotected_parent(member, root);
-    IF parent IS NOT NULL THEN
-        PERFORM tenancy.refuse_protection(member,
-            format('It is a partition or an inheritance child of %s, through which its rows could be read.', parent),
-            format('Protect %s: its children are protected with it.', parent));
-    END IF;
     SELECT p.* INTO registered FROM tenancy.protected_tables p WHERE p.relation = member;
     IF registered.tenant_column <> tenant_column THEN
         PERFORM tenancy.refuse_protection(member, format('It is protected already, by column %I.', registered.tenant_column),
@@ -222,6 +213,7 @@ BEGIN
     EXECUTE format('LOCK TABLE %s IN %s MODE', protect.relation,
                    CASE WHEN protect.dry_run THEN 'ACCESS SHARE' ELSE 'ACCESS EXCLUSIVE' END);
     type := tenancy.tenant_column_type(protect.relation, protect.tenant_column, protect.column_type);
+    PERFORM tenancy.refuse_open_parents(protect.relation);
     PERFORM tenancy.refuse_member(t.relation, protect.relation, protect.tenant_column, type, protect.own_policies)
     FROM tenancy.tree_of(protect.relation) t;
 
@@ -261,6 +253,12 @@ BEGIN
         has_nulls := has_nulls AND (protect.backfill IS NOT NULL OR coalesce(column_in_child, false));
     END IF;
     IF has_nulls THEN
+        -- A rule's functions would run with the rights of whoever protects the table.
+        IF EXISTS (SELECT FROM pg_rewrite r JOIN tenancy.tree_of(protect.relation) t ON t.relation = r.ev_class
+                   WHERE r.ev_type = '2') THEN
+            PERFORM tenancy.refuse_protection(protect.relation, 'It has rules for UPDATE, which the backfill would set off.',
+                                              'Drop the rules first, or fill the column yourself.');
+        END IF;
         filling := filling || ARRAY(SELECT tenancy.trigger_statements(protect.relation, false))
             || format('UPDATE %s SET %I = (%s) WHERE %I IS NULL', protect.relation, protect.tenant_column, fill,
                       protect.tenant_column)

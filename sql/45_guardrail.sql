@@ -87,7 +87,13 @@ BEGIN
               SELECT p.polrelid
               FROM pg_event_trigger_ddl_commands() d
               JOIN pg_policy p ON p.oid = d.objid
-              WHERE d.classid = 'pg_policy'::regclass) r
+              WHERE d.classid = 'pg_policy'::regclass
+              UNION
+              SELECT c.oid
+              FROM pg_event_trigger_ddl_commands() d
+              JOIN pg_type y ON y.typrelid = d.objid
+              JOIN pg_class c ON c.reloftype = y.oid
+              WHERE d.classid = 'pg_class'::regclass) r
         CROSS JOIN tenancy.protection_faults(r.relation) f
         WHERE f.code = ANY (string_to_array(faults, ','))
         LIMIT 1;

@@ -46,7 +46,7 @@ BEGIN ATOMIC
         ('owner', 'refuse_protection(regclass, text, text)'),
         ('owner', 'refuse_other_owner(regclass)'),
         ('owner', 'refuse_unprotectable(regclass)'),
-        ('owner', 'unprotected_parent(regclass, regclass)'),
+        ('owner', 'refuse_open_parents(regclass)'),
         ('owner', 'default_tenant_value(regtype)'),
         ('owner', 'values_without_tenant(regtype, text[])'),
         ('owner', 'run_seeing_all(text)'),

@@ -1,6 +1,6 @@
 -- Partitions: all levels are protected, those that come later by themselves, and reading one directly is no way around.
 BEGIN;
-SELECT plan(26);
+SELECT plan(28);
 
 SELECT test_helpers.make_tenants();
 SELECT test_helpers.make_role('app');
@@ -30,6 +30,11 @@ SELECT lives_ok($$CREATE TABLE events_2028 (id integer, happened date, tenant_id
                   ALTER TABLE events ATTACH PARTITION events_2028 FOR VALUES FROM ('2028-01-01') TO ('2029-01-01')$$, 'an attached tree');
 SELECT lives_ok($$CREATE TABLE events_2025_2 PARTITION OF events_2025 FOR VALUES FROM ('2025-07-01') TO ('2026-01-01')$$, 'a new partition of a partition');
 SELECT test_helpers.act_as_superuser();
+SELECT test_helpers.run(format('CREATE SCHEMA archive AUTHORIZATION %I CREATE TABLE events_2023 PARTITION OF public.events FOR VALUES FROM (''2023-01-01'') TO (''2024-01-01'')',
+                               test_helpers.role_name('maker')));
+SELECT isnt_empty($$SELECT * FROM tenancy.protected_tables WHERE relation = 'archive.events_2023'::regclass$$, 'one made inside CREATE SCHEMA');
+SELECT is_empty($$SELECT * FROM tenancy.protection_faults('archive.events_2023')$$, 'is protected as well');
+DROP SCHEMA archive CASCADE;
 SELECT is((SELECT count(*) FROM tenancy.protected_tables), 10::bigint, 'all of them are protected');
 SELECT is_empty('SELECT f.* FROM tenancy.protected_tables, tenancy.protection_faults(relation) f', 'and nothing is missing');
 SELECT is((SELECT proname FROM pg_proc WHERE oid = 'tenancy.after_ddl'::regproc AND prosecdef), 'after_ddl', 'with the rights of the extension');

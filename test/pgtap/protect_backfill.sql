@@ -1,6 +1,6 @@
 -- Whose the rows are that were there before.
 BEGIN;
-SELECT plan(25);
+SELECT plan(27);
 
 SELECT test_helpers.make_tenants();
 
@@ -27,6 +27,12 @@ SELECT results_eq('SELECT tenant_id, count(*) FROM watched GROUP BY 1 ORDER BY 1
 SELECT results_eq($$SELECT tgname, tgenabled FROM pg_trigger WHERE tgrelid = 'watched'::regclass AND NOT tgisinternal ORDER BY 1$$,
                   'TABLE triggers', 'triggers slept, and are as they were');
 SELECT tenancy.unprotect('watched');
+
+-- A rule is something else: it would run with the rights of whoever protects.
+CREATE RULE also AS ON UPDATE TO watched DO ALSO SELECT 1;
+SELECT throws_ok($$SELECT tenancy.protect('watched', backfill => 'test_helpers.a()')$$, 'TN009', 'relation public.watched cannot be protected', 'rules for UPDATE stop a backfill');
+SELECT lives_ok($$SELECT tenancy.protect('watched', dry_run => true)$$, 'where there is one');
+DROP RULE also ON watched;
 
 -- A subquery, as for a child that belongs to whom its parent belongs to.
 CREATE TABLE parents (id integer PRIMARY KEY, tenant_id uuid NOT NULL);

@@ -1,7 +1,7 @@
 -- The owner tries to weaken the protection of a table, by every spelling. Each attempt is refused, and everything
 -- else that one does with a table works.
 BEGIN;
-SELECT plan(41);
+SELECT plan(43);
 
 SELECT test_helpers.make_tenants();
 SELECT test_helpers.make_owner('owner');
@@ -71,6 +71,14 @@ SELECT test_helpers.act_as_superuser();
 CREATE TABLE admins (id integer);
 SELECT tenancy.protect('admins');
 SELECT throws_ok('ALTER TABLE admins DISABLE ROW LEVEL SECURITY', 'TN009', 'relation public.admins is protected', 'a superuser is asked to unprotect as well');
+
+
+-- A table made OF a type is changed with it.
+CREATE TYPE entry AS (id integer, tenant_id uuid);
+CREATE TABLE entries OF entry;
+SELECT tenancy.protect('entries');
+SELECT throws_ok('ALTER TYPE entry RENAME ATTRIBUTE tenant_id TO other CASCADE', 'TN009', 'relation public.entries is protected', 'the column does not lose its name with its type');
+SELECT throws_ok('ALTER TYPE entry DROP ATTRIBUTE tenant_id CASCADE', 'TN009', 'relation public.entries is protected', 'nor is it dropped');
 
 SELECT * FROM finish();
 ROLLBACK;

@@ -50,7 +50,11 @@ void look_at(const AlterTableStmt* statement, effects& found) {
     }
 }
 
+/// Temporary tables are their session's own, and made often.
+bool is_temporary(const RangeVar* table) { return table->relpersistence == RELPERSISTENCE_TEMP; }
+
 void look_at(const CreateStmt* statement, effects& found) {
+    if (is_temporary(statement->relation)) return;
     found.links = statement->inhRelations != NIL;
     found.copies = creating_like;
 }
@@ -67,6 +71,7 @@ void look_at(Node* tree, effects& found) {
         // ALTER VIEW and the like rename columns of tables too, so the kind of object that it names says nothing.
         switch (reinterpret_cast<RenameStmt*>(tree)->renameType) {
         case OBJECT_COLUMN:
+        case OBJECT_ATTRIBUTE: // of a type that tables are made OF
             may_cause(found, "column_missing");
             break;
         case OBJECT_POLICY:
@@ -83,7 +88,11 @@ void look_at(Node* tree, effects& found) {
         look_at(&reinterpret_cast<CreateForeignTableStmt*>(tree)->base, found);
         break;
     case T_CreateTableAsStmt:
-        found.copies = true;
+        found.copies = !is_temporary(reinterpret_cast<CreateTableAsStmt*>(tree)->into->rel);
+        break;
+    case T_CreateSchemaStmt:
+        // The statements inside of one are not handed to event triggers by themselves.
+        found.links = found.copies = reinterpret_cast<CreateSchemaStmt*>(tree)->schemaElts != NIL;
         break;
     default:
         break;
