@@ -66,7 +66,21 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     relation regclass;
+    schema regnamespace;
 BEGIN
+    -- Without these the tables and pgvector's operators are out of reach; a schema of somebody else's is theirs to open.
+    FOR schema IN
+        SELECT n.oid
+        FROM pg_namespace n
+        WHERE (n.oid IN (SELECT t.relnamespace
+                         FROM tenancy.corpora c
+                         JOIN pg_class t ON t.oid IN (c.documents, c.chunks)
+                         WHERE c.name = grant_corpus.corpus)
+               OR n.oid = (SELECT e.extnamespace FROM pg_extension e WHERE e.extname = 'vector'))
+          AND NOT has_schema_privilege(role, n.oid, 'USAGE') AND pg_has_role(n.nspowner, 'USAGE')
+    LOOP
+        EXECUTE format('GRANT USAGE ON SCHEMA %s TO %s', schema, role);
+    END LOOP;
     FOR relation IN
         SELECT t.oid
         FROM tenancy.corpora c
@@ -79,7 +93,7 @@ END
 $$;
 
 COMMENT ON FUNCTION tenancy.grant_corpus(text, regrole) IS
-'lets an application''s role read and write the tables of a corpus, as far as they still exist; internal';
+'lets an application''s role read and write the tables of a corpus, as far as they still exist, and use the schemas that the caller owns of them; internal';
 
 CREATE FUNCTION tenancy.revoke_corpus(corpus text, role regrole) RETURNS void
 LANGUAGE plpgsql
@@ -99,7 +113,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION tenancy.revoke_corpus(text, regrole) IS 'takes back what grant_corpus gave; internal';
+COMMENT ON FUNCTION tenancy.revoke_corpus(text, regrole) IS 'takes back what grant_corpus gave on the tables; the schemas may serve others; internal';
 
 CREATE FUNCTION tenancy.refuse_bad_corpus(name text, metric text, text_config regconfig) RETURNS void
 LANGUAGE plpgsql STABLE

@@ -1,6 +1,6 @@
 -- A corpus is made of ordinary tables of the caller's, protected, in the registry, open to the application's roles.
 BEGIN;
-SELECT plan(39);
+SELECT plan(41);
 
 SELECT test_helpers.make_tenants();
 SELECT test_helpers.make_role('app');
@@ -34,6 +34,14 @@ SELECT test_helpers.act_as_superuser();
 SELECT test_helpers.make_role('late');
 SELECT table_privs_are('public', 'notes_documents', test_helpers.role_name('late')::name, '{SELECT,INSERT,UPDATE,DELETE}', 'and application roles that come later');
 
+-- In a schema of the owner's.
+SELECT format('CREATE SCHEMA "Its Own" AUTHORIZATION %I', test_helpers.role_name('owner')) \gexec
+SELECT test_helpers.act_as('owner');
+SELECT is(tenancy.create_corpus('own', 2, schema => 'Its Own'), 'own', 'a corpus in another schema');
+SELECT test_helpers.act_as('app', test_helpers.a());
+SELECT lives_ok($$INSERT INTO "Its Own".own_documents (title) VALUES ('here'); SELECT * FROM tenancy.match_chunks('[1,2]', corpus => 'own')$$,
+    'the application can reach it');
+
 -- Used by the application: everything is filled in by defaults.
 SELECT test_helpers.act_as('app', test_helpers.a());
 INSERT INTO documents (id, title) VALUES ('00000000-0000-0000-0000-00000000000d', 'one');
@@ -44,7 +52,7 @@ SELECT results_eq(
 SELECT throws_ok(
     $$INSERT INTO chunks (document_id, content) VALUES ('00000000-0000-0000-0000-00000000000d', 'again')$$, '23505',
     'duplicate key value violates unique constraint "chunks_tenant_id_document_id_chunk_index_key"', 'a place in a document is taken once');
-SELECT results_eq('SELECT name COLLATE "default" FROM tenancy.corpora ORDER BY 1', $$VALUES ('default'), ('notes')$$, 'the application may read the registry');
+SELECT results_eq('SELECT name COLLATE "default" FROM tenancy.corpora ORDER BY 1', $$VALUES ('default'), ('notes'), ('own')$$, 'the application may read the registry');
 SELECT throws_ok($$DELETE FROM tenancy.corpora$$, '42501', 'permission denied for table corpora', 'and not write it');
 SELECT throws_ok($$SELECT tenancy.create_corpus('mine', 3)$$, '42501', 'permission denied for function create_corpus', 'nor make corpora');
 DELETE FROM documents;
