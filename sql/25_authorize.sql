@@ -55,6 +55,7 @@ BEGIN
         PERFORM tenancy.require_permission(authorize.permission);
     ELSE
         -- A stranger learns nothing, not even that there is such a tenant.
+        PERFORM tenancy.note_denial('TN002', authorize.tenant, authorize.permission);
         PERFORM tenancy.raise_not_available();
     END IF;
 END
@@ -69,6 +70,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     IF NOT tenancy.is_operator() THEN
+        PERFORM tenancy.note_denial('42501', NULL, 'control plane');
         RAISE EXCEPTION USING ERRCODE = '42501',
             MESSAGE = format('role %s does not manage this installation', tenancy.outer_role()),
             HINT = 'tenancy.grant_control_plane() lets a role do that.';

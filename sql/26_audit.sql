@@ -62,24 +62,149 @@ COMMENT ON FUNCTION tenancy.audit_stamp() IS 'trigger: notes which transaction w
 CREATE TRIGGER audit_stamp BEFORE INSERT ON tenancy.audit_log
 FOR EACH ROW EXECUTE FUNCTION tenancy.audit_stamp();
 
-CREATE FUNCTION tenancy.audit_event(
-    tenant uuid, action text, object text, before jsonb DEFAULT NULL, after jsonb DEFAULT NULL
+CREATE FUNCTION tenancy.note_events() RETURNS void
+LANGUAGE c AS 'MODULE_PATHNAME', 'tenancy_note_events';
+
+COMMENT ON FUNCTION tenancy.note_events() IS 'lets the events of this transaction be sealed soon after its commit, where there is a worker for that; internal';
+
+CREATE FUNCTION tenancy.write_event(
+    tenant uuid, at timestamptz, actor text, action text, object text, before jsonb, after jsonb
 ) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    whose uuid := coalesce(audit_event.tenant, '00000000-0000-0000-0000-000000000000');
+    whose uuid := coalesce(write_event.tenant, '00000000-0000-0000-0000-000000000000');
     new_id uuid := tenancy.uuid_v7();
-    written_at timestamptz := clock_timestamp();
-    who text := tenancy.actor();
 BEGIN
     INSERT INTO tenancy.audit_log (tenant_id, id, at, actor, action, object, before, after, digest)
-    VALUES (whose, new_id, written_at, who, audit_event.action, audit_event.object, audit_event.before, audit_event.after,
-            tenancy.audit_digest(whose, new_id, written_at, who, audit_event.action, audit_event.object,
-                                 audit_event.before, audit_event.after));
+    VALUES (whose, new_id, write_event.at, write_event.actor, write_event.action, write_event.object, write_event.before, write_event.after,
+            tenancy.audit_digest(whose, new_id, write_event.at, write_event.actor, write_event.action, write_event.object,
+                                 write_event.before, write_event.after));
+    PERFORM tenancy.note_events();
 END
 $$;
 
+COMMENT ON FUNCTION tenancy.write_event(uuid, timestamptz, text, text, text, jsonb, jsonb) IS 'adds an event to a log; internal';
+
+CREATE FUNCTION tenancy.audit_event(
+    tenant uuid, action text, object text, before jsonb DEFAULT NULL, after jsonb DEFAULT NULL
+) RETURNS void
+LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+RETURN tenancy.write_event(audit_event.tenant, clock_timestamp(), tenancy.actor(), audit_event.action, audit_event.object,
+                           audit_event.before, audit_event.after);
+
 COMMENT ON FUNCTION tenancy.audit_event(uuid, text, text, jsonb, jsonb) IS
 'adds an event to a tenant''s audit log, or with a null tenant to the installation''s; the actor is who calls; internal';
+
+-- Refusals: the transaction that is refused rolls back, so somebody else writes them down.
+
+CREATE FUNCTION tenancy.note_denial(code text, tenant uuid, object text) RETURNS void
+LANGUAGE c VOLATILE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tenancy_note_denial';
+
+COMMENT ON FUNCTION tenancy.note_denial(text, uuid, text) IS
+'notes a refusal that is about to be raised, for the audit log of the tenant if there is one, else of the installation; internal';
+
+CREATE FUNCTION tenancy.denials_go_to() RETURNS text
+LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'tenancy_denials_go_to';
+
+COMMENT ON FUNCTION tenancy.denials_go_to() IS
+'where refusals are recorded: "audit log" with the library in shared_preload_libraries, else, and on a standby, "server log"';
+
+CREATE FUNCTION tenancy.record_denial(at timestamptz, tenant uuid, code text, actor text, object text, times integer) RETURNS void
+LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT tenancy.write_event(t.id, record_denial.at, record_denial.actor, 'denied', record_denial.object, NULL,
+                               jsonb_build_object('code', record_denial.code, 'times', record_denial.times))
+    FROM (SELECT) AS always LEFT JOIN tenancy.tenants t ON t.id = record_denial.tenant;
+END;
+
+COMMENT ON FUNCTION tenancy.record_denial(timestamptz, uuid, text, text, text, integer) IS
+'writes a refusal down; called by the background worker; internal';
+
+-- Append-only. Privileges keep everybody out; this keeps out the owner too.
+
+CREATE FUNCTION tenancy.caller_is_superuser() RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+RETURN coalesce((SELECT r.rolsuper FROM pg_roles r WHERE r.oid = tenancy.outer_role()), false);
+
+COMMENT ON FUNCTION tenancy.caller_is_superuser() IS 'whether who calls, outside of all SECURITY DEFINER functions, is a superuser; internal';
+
+CREATE FUNCTION tenancy.append_only() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF NOT tenancy.caller_is_superuser() THEN
+        RAISE EXCEPTION USING ERRCODE = '42501',
+            MESSAGE = format('table %s.%s is append-only', TG_TABLE_SCHEMA, TG_TABLE_NAME),
+            DETAIL = 'Not even its owner may change it.';
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+COMMENT ON FUNCTION tenancy.append_only() IS 'trigger: refuses to change what was written, to all but superusers';
+
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON tenancy.audit_log
+FOR EACH STATEMENT EXECUTE FUNCTION tenancy.append_only();
+
+ALTER TABLE tenancy.audit_log ENABLE ALWAYS TRIGGER append_only;
+
+CREATE FUNCTION tenancy.audit_scope(tenant uuid) RETURNS uuid
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF audit_scope.tenant IS NULL AND tenancy.has_context() THEN
+        tenant := tenancy.current_tenant_id();
+    END IF;
+    IF audit_scope.tenant IS NULL OR audit_scope.tenant = '00000000-0000-0000-0000-000000000000' THEN
+        PERFORM tenancy.authorize_operator();
+        RETURN '00000000-0000-0000-0000-000000000000';
+    END IF;
+    -- The log of a tenant that was purged is still there, for operators.
+    IF NOT tenancy.is_operator() THEN
+        PERFORM tenancy.authorize(tenant, 'audit.read');
+    END IF;
+    RETURN tenant;
+END
+$$;
+
+COMMENT ON FUNCTION tenancy.audit_scope(uuid) IS
+'the log that a caller asks for, if they may read it: null is the current tenant''s, or without one the installation''s; internal';
+
+CREATE FUNCTION tenancy.audit_log(
+    tenant uuid DEFAULT NULL, since timestamptz DEFAULT NULL, until timestamptz DEFAULT NULL, by_action text DEFAULT NULL,
+    by_actor text DEFAULT NULL, by_object text DEFAULT NULL, max_rows integer DEFAULT 100, before_id uuid DEFAULT NULL
+) RETURNS TABLE (id uuid, at timestamptz, actor text, action text, object text, before jsonb, after jsonb)
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    whose uuid := tenancy.audit_scope(audit_log.tenant);
+BEGIN
+    IF max_rows IS NULL OR max_rows NOT BETWEEN 1 AND 10000 THEN
+        RAISE EXCEPTION USING ERRCODE = '22023',
+            MESSAGE = format('max_rows must be between 1 and 10000, not %s', coalesce(max_rows::text, 'NULL')),
+            HINT = 'Read on with before_id, the id of the last row, or use tenancy.export_audit() for everything.';
+    END IF;
+    RETURN QUERY
+        SELECT l.id, l.at, l.actor, l.action, l.object, l.before, l.after
+        FROM tenancy.audit_log l
+        WHERE l.tenant_id = whose
+          AND (before_id IS NULL OR l.id < before_id)
+          AND (since IS NULL OR l.at >= since) AND (until IS NULL OR l.at < until)
+          AND (by_action IS NULL OR l.action = by_action)
+          AND (by_actor IS NULL OR l.actor = by_actor)
+          AND (by_object IS NULL OR l.object = by_object)
+        ORDER BY l.id DESC
+        LIMIT max_rows;
+END
+$$;
+
+COMMENT ON FUNCTION tenancy.audit_log(uuid, timestamptz, timestamptz, text, text, text, integer, uuid) IS
+'events of a tenant''s audit log (null: the current tenant''s, without one the installation''s), newest first; permission audit.read; before_id reads on from a row';

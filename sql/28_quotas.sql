@@ -256,32 +256,42 @@ $$;
 
 COMMENT ON FUNCTION tenancy.take(uuid, uuid, uuid, text, date, bigint) IS 'uses an amount out of a slot that no other session holds, else out of the account; internal';
 
-CREATE FUNCTION tenancy.give_back(account uuid, subject uuid, metric text, period date, amount bigint) RETURNS void
+CREATE FUNCTION tenancy.give_back(account uuid, organization uuid, subject uuid, metric text, period date, amount bigint) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     preferred smallint := pg_backend_pid() % 64 + 1;
     found_slot smallint;
+    is_above boolean;
 BEGIN
+    LOCK TABLE tenancy.plan_limits, tenancy.limit_overrides IN SHARE MODE;
     IF account <> subject THEN
         UPDATE tenancy.quota_accounts a SET taken = a.taken - give_back.amount
         WHERE (a.account, a.metric, a.period) = (give_back.subject, give_back.metric, give_back.period);
     END IF;
-    SELECT s.slot INTO found_slot FROM tenancy.usage_slots s
-    WHERE (s.subject, s.metric, s.period, s.account) = (give_back.subject, give_back.metric, give_back.period, give_back.account)
-      AND s.slot > 0
-    ORDER BY s.slot <> preferred, s.slot
-    LIMIT 1
-    FOR UPDATE SKIP LOCKED;
+    -- Where more is used than a limit that came later allows, what is given back is not there to be used again.
+    is_above := (SELECT a.taken FROM tenancy.quota_accounts a WHERE (a.account, a.metric, a.period) = (give_back.account, give_back.metric, give_back.period))
+        > tenancy.effective_limit(organization, CASE WHEN account <> organization THEN subject END, metric);
+    IF is_above THEN
+        UPDATE tenancy.quota_accounts a SET taken = a.taken - give_back.amount
+        WHERE (a.account, a.metric, a.period) = (give_back.account, give_back.metric, give_back.period);
+    ELSE
+        SELECT s.slot INTO found_slot FROM tenancy.usage_slots s
+        WHERE (s.subject, s.metric, s.period, s.account) = (give_back.subject, give_back.metric, give_back.period, give_back.account)
+          AND s.slot > 0
+        ORDER BY s.slot <> preferred, s.slot
+        LIMIT 1
+        FOR UPDATE SKIP LOCKED;
+    END IF;
     INSERT INTO tenancy.usage_slots AS s (subject, metric, period, account, slot, used, lease)
-    VALUES (give_back.subject, give_back.metric, give_back.period, give_back.account, coalesce(found_slot, preferred),
-            -give_back.amount, give_back.amount)
+    VALUES (give_back.subject, give_back.metric, give_back.period, give_back.account,
+            CASE WHEN is_above THEN 0 ELSE coalesce(found_slot, preferred) END, -give_back.amount, CASE WHEN is_above THEN 0 ELSE give_back.amount END)
     ON CONFLICT ON CONSTRAINT usage_slots_pkey DO UPDATE SET used = s.used + excluded.used, lease = s.lease + excluded.lease;
 END
 $$;
 
-COMMENT ON FUNCTION tenancy.give_back(uuid, uuid, text, date, bigint) IS 'undoes the use of an amount: what is free again can be used through the slot; internal';
+COMMENT ON FUNCTION tenancy.give_back(uuid, uuid, uuid, text, date, bigint) IS 'undoes the use of an amount: what is free again can be used through the slot; internal';
 
 -- Tenants and members are few and change seldom: the tables themselves are counted, so that nothing can disagree with them.
 CREATE FUNCTION tenancy.count_of(metric text, whose uuid) RETURNS bigint
@@ -361,7 +371,7 @@ BEGIN
         RETURN;
     END IF;
     how := tenancy.metric_kind(metric);
-    PERFORM tenancy.give_back(CASE how.scope WHEN 'tenant' THEN tenant ELSE organization END, tenant, metric,
+    PERFORM tenancy.give_back(CASE how.scope WHEN 'tenant' THEN tenant ELSE organization END, organization, tenant, metric,
                               tenancy.current_period(how.kind), amount);
 END
 $$;
@@ -393,7 +403,7 @@ AS $$
 BEGIN
     PERFORM tenancy.refuse_bad_metric(release_of_organization.metric), tenancy.refuse_bad_amount(release_of_organization.amount);
     IF metric <> 'tenants' THEN
-        PERFORM tenancy.give_back(organization, organization, metric,
+        PERFORM tenancy.give_back(organization, organization, organization, metric,
                                   tenancy.current_period((tenancy.metric_kind(metric)).kind), amount);
     END IF;
 END
@@ -409,39 +419,156 @@ CREATE TABLE tenancy.rate_windows (
     CONSTRAINT rate_windows_pkey PRIMARY KEY (key)
 ) WITH (fillfactor = 50);
 
-COMMENT ON TABLE tenancy.rate_windows IS 'how often each key was used in its latest minute';
+COMMENT ON TABLE tenancy.rate_windows IS
+'how often each key was used in its latest minute; only where the library is not in shared_preload_libraries';
 
 ALTER TABLE tenancy.rate_windows ENABLE ROW LEVEL SECURITY;
 
-CREATE FUNCTION tenancy.take_rate(key uuid, per_minute integer) RETURNS void
+CREATE FUNCTION tenancy.take_rate_in_table(key uuid, per_minute integer) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     this_minute timestamptz;
 BEGIN
-    IF per_minute IS NULL THEN
-        RETURN;
-    END IF;
-    IF key IS NULL OR per_minute < 1 THEN
-        RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = 'key must not be null and per_minute must be 1 or more';
-    END IF;
-    INSERT INTO tenancy.rate_windows (key, minute, taken) VALUES (take_rate.key, '-infinity', 0) ON CONFLICT DO NOTHING;
-    PERFORM FROM tenancy.rate_windows w WHERE w.key = take_rate.key FOR UPDATE;
+    INSERT INTO tenancy.rate_windows (key, minute, taken) VALUES (take_rate_in_table.key, '-infinity', 0) ON CONFLICT DO NOTHING;
+    PERFORM FROM tenancy.rate_windows w WHERE w.key = take_rate_in_table.key FOR UPDATE;
     -- Only now: waiting for the row may have taken a while.
     this_minute := date_trunc('minute', clock_timestamp());
     UPDATE tenancy.rate_windows w
     SET minute = this_minute, taken = CASE WHEN w.minute = this_minute THEN w.taken ELSE 0 END + 1
-    WHERE w.key = take_rate.key AND (w.minute < this_minute OR w.taken < take_rate.per_minute);
+    WHERE w.key = take_rate_in_table.key AND (w.minute < this_minute OR w.taken < take_rate_in_table.per_minute);
     IF NOT FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'TN006',
             MESSAGE = 'rate limit exceeded',
-            DETAIL = format('The limit is %s in a minute; the next one begins in %s seconds.', per_minute,
+            DETAIL = format('The limit is %s in a minute; the next minute begins in %s seconds.', per_minute,
                             ceil(60 - extract(second FROM clock_timestamp()))::integer),
             HINT = 'Wait that long and try again.';
     END IF;
 END
 $$;
 
+COMMENT ON FUNCTION tenancy.take_rate_in_table(uuid, integer) IS
+'take_rate() without shared memory: transactions of one key wait for each other, and what is rolled back is not counted; internal';
+
+CREATE FUNCTION tenancy.take_rate(key uuid, per_minute integer) RETURNS void
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'tenancy_take_rate';
+
 COMMENT ON FUNCTION tenancy.take_rate(uuid, integer) IS
-'counts one use of a key in this minute of the clock; TN006, saying how many seconds to wait, when it had per_minute already; internal';
+'counts one use of a key in this minute of the clock, rolled back or not; TN006, saying how many seconds to wait, when it had per_minute already; null is no limit; internal';
+
+-- A limit that changes takes back what was leased under the old one.
+
+CREATE FUNCTION tenancy.recall_of(accounts uuid[], metrics text[]) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    leased record;
+BEGIN
+    FOR leased IN
+        SELECT DISTINCT s.account, s.metric, s.period FROM tenancy.usage_slots s
+        WHERE s.account = ANY (accounts) AND (metrics IS NULL OR s.metric = ANY (metrics)) AND s.lease > 0
+        ORDER BY 1, 2, 3
+    LOOP
+        PERFORM FROM tenancy.quota_accounts a
+        WHERE (a.account, a.metric, a.period) = (leased.account, leased.metric, leased.period) FOR UPDATE;
+        -- Without its account it is a slot of a dump that is being restored.
+        IF FOUND THEN
+            PERFORM tenancy.recall_leases(leased.account, leased.metric, leased.period);
+        END IF;
+    END LOOP;
+END
+$$;
+
+COMMENT ON FUNCTION tenancy.recall_of(uuid[], text[]) IS 'takes back all leases of some accounts, of all metrics or the named ones; internal';
+
+CREATE FUNCTION tenancy.limits_changed() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    organizations uuid[];
+    tenants uuid[];
+    metrics text[];
+BEGIN
+    IF TG_TABLE_NAME = 'plan_limits' THEN
+        SELECT array_agg(DISTINCT o.id), array_agg(DISTINCT c.metric) INTO organizations, metrics
+        FROM changed_rows c JOIN tenancy.organizations o ON o.plan = c.plan;
+    ELSE
+        SELECT array_agg(DISTINCT coalesce(c.organization_id, t.organization_id)), array_agg(DISTINCT c.metric) INTO organizations, metrics
+        FROM changed_rows c LEFT JOIN tenancy.tenants t ON t.id = c.tenant_id;
+        -- An account of a tenant's own limit on what its organization is limited in is made anew from what was used.
+        DELETE FROM tenancy.quota_accounts a
+        USING changed_rows c, tenancy.metrics m
+        WHERE a.account = c.tenant_id AND a.metric = c.metric AND m.name = c.metric AND m.scope = 'organization';
+    END IF;
+    SELECT array_agg(t.id) INTO tenants FROM tenancy.tenants t WHERE t.organization_id = ANY (organizations);
+    PERFORM tenancy.recall_of(organizations || tenants, metrics);
+    RETURN NULL;
+END
+$$;
+
+COMMENT ON FUNCTION tenancy.limits_changed() IS 'trigger: takes back what was leased under the limits before';
+
+CREATE TRIGGER limits_inserted AFTER INSERT ON tenancy.plan_limits REFERENCING NEW TABLE AS changed_rows
+FOR EACH STATEMENT EXECUTE FUNCTION tenancy.limits_changed();
+CREATE TRIGGER limits_updated AFTER UPDATE ON tenancy.plan_limits REFERENCING NEW TABLE AS changed_rows
+FOR EACH STATEMENT EXECUTE FUNCTION tenancy.limits_changed();
+CREATE TRIGGER limits_deleted AFTER DELETE ON tenancy.plan_limits REFERENCING OLD TABLE AS changed_rows
+FOR EACH STATEMENT EXECUTE FUNCTION tenancy.limits_changed();
+CREATE TRIGGER limits_inserted AFTER INSERT ON tenancy.limit_overrides REFERENCING NEW TABLE AS changed_rows
+FOR EACH STATEMENT EXECUTE FUNCTION tenancy.limits_changed();
+CREATE TRIGGER limits_updated AFTER UPDATE ON tenancy.limit_overrides REFERENCING NEW TABLE AS changed_rows
+FOR EACH STATEMENT EXECUTE FUNCTION tenancy.limits_changed();
+CREATE TRIGGER limits_deleted AFTER DELETE ON tenancy.limit_overrides REFERENCING OLD TABLE AS changed_rows
+FOR EACH STATEMENT EXECUTE FUNCTION tenancy.limits_changed();
+
+CREATE FUNCTION tenancy.plan_changed() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    -- Waits for who reads the limits to draw on them, and lets nobody do so until the new plan is there.
+    LOCK TABLE tenancy.plan_limits IN ROW EXCLUSIVE MODE;
+    PERFORM tenancy.recall_of(array_agg(t.id) || NEW.id, NULL) FROM tenancy.tenants t WHERE t.organization_id = NEW.id;
+    RETURN NULL;
+END
+$$;
+
+COMMENT ON FUNCTION tenancy.plan_changed() IS 'trigger: takes back what was leased under the plan before';
+
+CREATE TRIGGER plan_changed AFTER UPDATE OF plan ON tenancy.organizations
+FOR EACH ROW WHEN (NEW.plan <> OLD.plan) EXECUTE FUNCTION tenancy.plan_changed();
+
+CREATE FUNCTION tenancy.organization_changed() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    LOCK TABLE tenancy.plan_limits IN ROW EXCLUSIVE MODE;
+    PERFORM tenancy.recall_of(ARRAY[NEW.id, OLD.organization_id, NEW.organization_id], NULL);
+    RETURN NULL;
+END
+$$;
+
+COMMENT ON FUNCTION tenancy.organization_changed() IS 'trigger: a tenant that moves to another organization comes under its limits';
+
+CREATE TRIGGER organization_changed AFTER UPDATE OF organization_id ON tenancy.tenants
+FOR EACH ROW WHEN (NEW.organization_id <> OLD.organization_id) EXECUTE FUNCTION tenancy.organization_changed();
+
+CREATE FUNCTION tenancy.forget_levels() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    DELETE FROM tenancy.usage_slots s USING gone WHERE s.subject = gone.id AND s.period = '-infinity';
+    DELETE FROM tenancy.quota_accounts a USING gone WHERE a.account = gone.id AND a.period = '-infinity';
+    RETURN NULL;
+END
+$$;
+
+COMMENT ON FUNCTION tenancy.forget_levels() IS 'trigger: of a tenant that is gone only what it used in each month is kept, for billing';
+
+CREATE TRIGGER forget_levels AFTER DELETE ON tenancy.tenants REFERENCING OLD TABLE AS gone
+FOR EACH STATEMENT EXECUTE FUNCTION tenancy.forget_levels();

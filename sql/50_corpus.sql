@@ -306,6 +306,7 @@ BEGIN
     VALUES (attach_corpus.name, attach_corpus.documents, attach_corpus.chunks, stored, attach_corpus.metric,
             (SELECT format('%s.%I', c.cfgnamespace::regnamespace, c.cfgname) FROM pg_ts_config c WHERE c.oid = attach_corpus.text_config),
             resolved);
+    PERFORM tenancy.meter_documents(documents);
     FOR app IN SELECT a FROM tenancy.app_roles() a LOOP
         PERFORM tenancy.grant_corpus(attach_corpus.name, app);
     END LOOP;
@@ -411,6 +412,10 @@ BEGIN
     DELETE FROM tenancy.corpora c WHERE c.name = drop_corpus.name;
     IF NOT FOUND THEN
         RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE = format('must be owner of the tables of corpus "%s"', drop_corpus.name);
+    END IF;
+    IF EXISTS (SELECT FROM tenancy.protected_tables p WHERE p.relation = registered.documents)
+       AND NOT EXISTS (SELECT FROM tenancy.corpora c WHERE c.documents = registered.documents) THEN
+        PERFORM tenancy.unmeter_documents(registered.documents);
     END IF;
     IF drop_tables THEN
         FOR relation IN SELECT t.oid FROM pg_class t WHERE t.oid IN (registered.chunks, registered.documents) ORDER BY t.oid = registered.documents LOOP

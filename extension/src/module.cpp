@@ -1,8 +1,10 @@
+#include "audit/denials.hpp"
 #include "context/enter.hpp"
 #include "context/settings.hpp"
 #include "context/verdict.hpp"
 #include "credentials/credentials.hpp"
 #include "credentials/tries.hpp"
+#include "metering/rate.hpp"
 #include "pg/prelude.hpp"
 #include "search/corpus.hpp"
 
@@ -17,6 +19,8 @@ PGDLLEXPORT void _PG_init(void) {
     tenancy::search::register_corpus_invalidation();
     tenancy::credentials::define_settings();
     tenancy::credentials::request_shared_tries();
+    tenancy::audit::register_workers();
+    tenancy::metering::request_rates();
     MarkGUCPrefixReserved("tenancy");
 }
 }

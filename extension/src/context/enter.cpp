@@ -1,5 +1,6 @@
 #include "context/enter.hpp"
 
+#include "audit/denials.hpp"
 #include "context/verdict.hpp"
 
 namespace tenancy::context {
@@ -84,6 +85,22 @@ void process_utility(PlannedStmt* statement, const char* query, bool read_only_t
     next(statement, query, read_only_tree, context, parameters, environment, destination, completion);
 }
 
+char* uuid_text(const uuid& value) {
+    uuid copy = value;
+    return DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(reinterpret_cast<pg_uuid_t*>(&copy))));
+}
+
+/// In the log of the tenant where it was found, which tells its administrators who tried to come in.
+void note_denied_entry(const entrant& who, const standing& found, const char* code) {
+    StringInfoData object;
+    initStringInfo(&object);
+    appendStringInfo(&object, "enter tenant:%s", who.tenant.is_slug ? who.tenant.slug : uuid_text(who.tenant.id));
+    if (who.user.is_set) appendStringInfo(&object, " as user:%s", uuid_text(who.user.value));
+    if (who.api_key.is_set) appendStringInfo(&object, " as key:%s", uuid_text(who.api_key.value));
+    bool is_known = !(found.tenant_id == uuid{});
+    audit::note_denial(code, is_known ? &found.tenant_id : nullptr, object.data);
+}
+
 } // namespace
 
 uuid enter(const entrant& who, bool is_local, void (*refuse)()) {
@@ -94,7 +111,10 @@ uuid enter(const entrant& who, bool is_local, void (*refuse)()) {
     identity entering{{true, found.tenant_id}, who.user, who.api_key};
     // Who belongs to somebody learns nothing else: the seal is looked at first, and for unknown tenants too.
     check_seal(entering);
-    if (!found.may_enter) refuse();
+    if (!found.may_enter) {
+        note_denied_entry(who, found, refuse == raise_not_available ? sqlstate::tenant_not_available : sqlstate::credential_not_valid);
+        refuse();
+    }
     if (holdable_is_declared())
         ereport(ERROR, (errcode(errcode_of(sqlstate::context_sealed)),
                         errmsg("a tenant cannot be entered after a holdable cursor was declared"),

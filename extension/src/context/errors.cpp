@@ -1,6 +1,19 @@
 #include "context/errors.hpp"
 
+#include "audit/denials.hpp"
+#include "context/settings.hpp"
+
 namespace tenancy::context {
+
+namespace {
+
+/// Refusals inside a tenant belong into its audit log.
+void note_denial_here(const char* object) {
+    const optional_uuid& tenant = current_settings().who.tenant;
+    audit::note_denial(sqlstate::role_permission_denied, tenant.is_set ? &tenant.value : nullptr, object);
+}
+
+} // namespace
 
 void raise_no_tenant() {
     ereport(ERROR,
@@ -26,6 +39,7 @@ void raise_sealed() {
 }
 
 void raise_may_not_write(const char* role) {
+    note_denial_here("data.write");
     ereport(ERROR, (errcode(errcode_of(sqlstate::role_permission_denied)), errmsg("permission denied by role"),
                     errdetail("Role \"%s\" may not write in this tenant.", role),
                     errhint("Act as a member with a role that may write, such as \"editor\".")));
@@ -33,6 +47,7 @@ void raise_may_not_write(const char* role) {
 }
 
 void raise_lacks_permission(const char* role, std::string_view permission) {
+    note_denial_here(pnstrdup(permission.data(), permission.size()));
     ereport(ERROR, (errcode(errcode_of(sqlstate::role_permission_denied)), errmsg("permission denied by role"),
                     role[0] == '\0'
                         ? errdetail("No user or key is in context; permission \"%.*s\" is needed.",

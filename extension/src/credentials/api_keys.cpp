@@ -4,6 +4,7 @@
 #include "credentials/pure/crypto.hpp"
 #include "credentials/store.hpp"
 #include "credentials/tries.hpp"
+#include "metering/rate.hpp"
 #include "pg/arguments.hpp"
 #include "pg/guard.hpp"
 
@@ -50,6 +51,7 @@ TENANCY_FUNCTION(tenancy_enter_with_key) {
     stored_key key = verified_key(key_argument(fcinfo));
     context::tenant_name tenant{false, key.tenant, nullptr};
     context::enter({tenant, {}, {true, key.id}, key.scopes}, PG_GETARG_BOOL(1), raise_not_valid);
+    if (key.requests_per_minute > 0) metering::take_rate(key.id, key.requests_per_minute);
     note_use(key.id);
     return pg::uuid_copy(key.tenant);
 }

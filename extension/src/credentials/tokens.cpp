@@ -1,5 +1,6 @@
 #include "credentials/pure/web_token.hpp"
 
+#include "audit/denials.hpp"
 #include "context/enter.hpp"
 #include "credentials/credentials.hpp"
 #include "credentials/store.hpp"
@@ -92,15 +93,20 @@ bool identify_by_claims(std::string_view text, context::entrant& who) {
     return issuer.found && identify(*said, issuer_name, issuer, who);
 }
 
+[[noreturn]] void refuse_token() {
+    audit::note_denial(sqlstate::credential_not_valid, nullptr, "token");
+    raise_not_valid();
+}
+
 } // namespace
 
 TENANCY_FUNCTION(tenancy_enter_with_token) {
     pg::refuse_null(fcinfo, 0, "token");
     pg::refuse_null(fcinfo, 1, "is_local");
     // Before the text is even unpacked.
-    if (toast_raw_datum_size(PG_GETARG_DATUM(0)) > longest_token + VARHDRSZ) raise_not_valid();
+    if (toast_raw_datum_size(PG_GETARG_DATUM(0)) > longest_token + VARHDRSZ) refuse_token();
     context::entrant who{};
-    if (!identify_by_token(pg::text_view(PG_GETARG_TEXT_PP(0)), who)) raise_not_valid();
+    if (!identify_by_token(pg::text_view(PG_GETARG_TEXT_PP(0)), who)) refuse_token();
     return pg::uuid_copy(context::enter(who, PG_GETARG_BOOL(1), raise_not_valid));
 }
 
@@ -109,7 +115,7 @@ TENANCY_FUNCTION(tenancy_pre_request) {
     // A request without a token is nobody's: it gets no tenant, and so sees no row of any.
     if (text == nullptr || text[0] == '\0') PG_RETURN_VOID();
     context::entrant who{};
-    if (!identify_by_claims(text, who)) raise_not_valid();
+    if (!identify_by_claims(text, who)) refuse_token();
     context::enter(who, true, raise_not_valid);
     PG_RETURN_VOID();
 }

@@ -1,5 +1,6 @@
 #include "credentials/tries.hpp"
 
+#include "audit/denials.hpp"
 #include "context/errors.hpp"
 #include "credentials/credentials.hpp"
 
@@ -89,6 +90,8 @@ void request_memory() {
 } // namespace
 
 void refuse_wrong_try(std::string_view short_id) {
+    audit::note_denial(sqlstate::credential_not_valid, nullptr,
+                       psprintf("API key %.*s", static_cast<int>(short_id.size()), short_id.data()));
     shared_tries& shared = tries();
     TimestampTz now = GetCurrentTimestamp();
     auto minute = static_cast<std::uint32_t>(now / USECS_PER_MINUTE);
