@@ -34,13 +34,14 @@ DECLARE
     acting uuid := tenancy.acting_user();
     held record;
 BEGIN
-    SELECT m.role, t.status_set_by, r.permissions INTO held
-    FROM tenancy.tenants t
-    LEFT JOIN tenancy.memberships m ON m.tenant_id = t.id AND m.user_id = acting
-    LEFT JOIN LATERAL tenancy.role_named(t.id, m.role) r ON true
-    WHERE t.id = authorize_return.tenant;
+    -- The membership first: without one, an unknown tenant takes the same work as one of others.
+    SELECT m.role, t.status, t.status_set_by, r.permissions INTO held
+    FROM (SELECT o.tenant_id, o.role FROM tenancy.memberships o
+          WHERE o.tenant_id = authorize_return.tenant AND o.user_id = acting OFFSET 0) m
+    JOIN tenancy.tenants t ON t.id = m.tenant_id
+    LEFT JOIN LATERAL tenancy.role_named(t.id, m.role) r ON true;
     IF tenancy.is_operator() THEN
-        IF NOT FOUND THEN
+        IF NOT EXISTS (SELECT FROM tenancy.tenants t WHERE t.id = authorize_return.tenant) THEN
             PERFORM tenancy.raise_not_available();
         END IF;
     ELSIF held.role IS NULL THEN
@@ -49,7 +50,7 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'TN004', MESSAGE = 'permission denied by role',
             DETAIL = format('Role "%s" does not hold permission "%s" there.', held.role, authorize_return.permission),
             HINT = 'Act as a member whose role holds the permission.';
-    ELSIF held.status_set_by IS NULL THEN
+    ELSIF held.status <> 'active' AND held.status_set_by IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'TN004', MESSAGE = 'permission denied by role',
             DETAIL = format('Permission "%s" does not take back what an operator decided.', authorize_return.permission),
             HINT = 'Ask those who run the installation.';

@@ -436,15 +436,17 @@ DECLARE
 BEGIN
     PERFORM tenancy.refuse_null(switch_tenant.tenant IS NULL, 'tenant');
     acting := tenancy.require_user();
-    UPDATE tenancy.users u SET current_tenant_id = switch_tenant.tenant
-    WHERE u.id = acting AND EXISTS (
-        SELECT FROM tenancy.memberships m
-        JOIN tenancy.tenants t ON t.id = m.tenant_id AND t.status = 'active'
+    -- The membership first: without one, an unknown tenant takes the same work as one of others.
+    PERFORM FROM tenancy.memberships m WHERE m.tenant_id = switch_tenant.tenant AND m.user_id = acting;
+    IF FOUND THEN
+        PERFORM FROM tenancy.tenants t
         JOIN tenancy.organizations o ON o.id = t.organization_id AND o.status = 'active'
-        WHERE m.tenant_id = switch_tenant.tenant AND m.user_id = acting);
+        WHERE t.id = switch_tenant.tenant AND t.status = 'active';
+    END IF;
     IF NOT FOUND THEN
         PERFORM tenancy.raise_not_available();
     END IF;
+    UPDATE tenancy.users u SET current_tenant_id = switch_tenant.tenant WHERE u.id = acting;
     RETURN switch_tenant.tenant;
 END
 $$;

@@ -166,6 +166,8 @@ AS $$
 DECLARE
     user_status text;
 BEGIN
+    -- The tenant before the user, as everywhere. One transaction at a time comes further, so nobody else adds the member.
+    PERFORM tenancy.lock_tenant(insert_member.tenant);
     SELECT u.status INTO user_status FROM tenancy.users u WHERE u.id = insert_member.user_id FOR SHARE;
     IF NOT FOUND THEN
         PERFORM tenancy.raise_no_user(insert_member.user_id);
@@ -173,8 +175,6 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format('user %s is %s', insert_member.user_id, user_status),
             HINT = 'tenancy.reactivate_user() takes that back.';
     END IF;
-    -- One transaction at a time comes further than this, so nobody else adds the member meanwhile.
-    PERFORM tenancy.lock_tenant(insert_member.tenant);
     IF EXISTS (SELECT FROM tenancy.memberships m
                WHERE m.tenant_id = insert_member.tenant AND m.user_id = insert_member.user_id) THEN
         RAISE EXCEPTION USING ERRCODE = '23505',
@@ -206,6 +206,8 @@ BEGIN
         PERFORM tenancy.refuse_last_admin((tenant).id, delete_member.user_id);
     END IF;
     DELETE FROM tenancy.memberships m WHERE m.tenant_id = (tenant).id AND m.user_id = delete_member.user_id;
+    -- One who comes back later does so as any other member.
+    UPDATE tenancy.tenants t SET created_by = NULL WHERE t.id = (tenant).id AND t.created_by = delete_member.user_id;
     UPDATE tenancy.users u SET current_tenant_id = NULL
     WHERE u.id = delete_member.user_id AND u.current_tenant_id = (tenant).id;
     PERFORM tenancy.release((tenant).id, 'members', 1);

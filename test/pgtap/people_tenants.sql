@@ -1,6 +1,6 @@
 -- Organizations and tenants: operators keep all, users what they created, members what they may.
 BEGIN;
-SELECT plan(74);
+SELECT plan(75);
 
 SELECT test_helpers.make_tenants();
 SELECT test_helpers.make_role();
@@ -89,6 +89,7 @@ SELECT is((SELECT count(*) FROM tenancy.get_tenant('tenant-b')), 0::bigint, 'and
 SELECT throws_ok($$SELECT tenancy.update_tenant('tenant-b', name => 'x')$$, 'TN002', 'tenant is not available', 'nor changes another');
 SELECT throws_ok($$SELECT tenancy.delete_tenant('tenant-b')$$, 'TN002', 'tenant is not available', 'nor deletes it');
 SELECT throws_ok($$SELECT tenancy.resume_tenant('tenant-b')$$, 'TN002', 'tenant is not available', 'nor resumes it');
+SELECT throws_ok($$SELECT tenancy.resume_tenant('tenant-a')$$, '55000', 'tenant ''tenant-a'' is active, not suspended', 'nor what is not suspended');
 SELECT throws_ok($$SELECT tenancy.create_tenant('mine')$$, '42704', 'organization ''00000000-0000-0000-0000-000000000001'' does not exist',
                  'nor makes tenants in an organization that is not theirs');
 SELECT throws_like($$SELECT tenancy.list_tenants()$$, '%does not manage this installation', 'nor lists all');
