@@ -5,9 +5,13 @@
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
+#include <sstream>
 #include <string>
 #include <thread>
 #include <vector>
+
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "tenancy/tenancy.hpp"
 
@@ -30,6 +34,25 @@ inline double median(std::vector<double> values) {
 
 inline double seconds(const std::chrono::steady_clock::time_point& since) {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - since).count();
+}
+
+/// Processor time in seconds that this program and a server process on this machine have used so far.
+inline double processor_time(int backend) {
+    rusage mine{};
+    getrusage(RUSAGE_SELF, &mine);
+    double sum = static_cast<double>(mine.ru_utime.tv_sec + mine.ru_stime.tv_sec) +
+                 1e-6 * static_cast<double>(mine.ru_utime.tv_usec + mine.ru_stime.tv_usec);
+    std::ifstream in{"/proc/" + std::to_string(backend) + "/stat"};
+    std::string line;
+    std::getline(in, line);
+    // After the name, which may hold blanks, come ten fields before the two that count.
+    std::istringstream fields{line.substr(line.rfind(')') + 1)};
+    std::string skipped;
+    for (int i = 0; i < 11; ++i)
+        fields >> skipped;
+    double user = 0, system = 0;
+    fields >> user >> system;
+    return sum + (user + system) / static_cast<double>(sysconf(_SC_CLK_TCK));
 }
 
 /// Which processor, how many of them, which server: what a number means without.

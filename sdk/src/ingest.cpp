@@ -1,11 +1,12 @@
 #include "tenancy/ingest.hpp"
 
 #include <cmath>
+#include <cstdint>
+#include <deque>
 #include <stdexcept>
-#include <string_view>
 #include <utility>
 
-#include "literals.hpp"
+#include "binary_array.hpp"
 
 namespace tenancy {
 
@@ -22,6 +23,7 @@ struct corpus_tables {
     std::string documents, document_id, title, source, document_metadata;
     std::string chunks, chunk_id, chunk_document_id, chunk_index, content, embedding, metadata;
     std::string vector_type; // as it must be written here: pgvector's schema need not be in the search_path
+    std::uint32_t vector_oid;
     std::size_t dimensions;
 };
 
@@ -33,23 +35,39 @@ constexpr const char* tables_sql =
     "c.chunks, quote_ident(c.columns->>'id'), quote_ident(c.columns->>'document_id'), "
     "quote_ident(c.columns->>'chunk_index'), quote_ident(c.columns->>'content'), "
     "quote_ident(c.columns->>'embedding'), quote_ident(c.columns->>'metadata'), "
-    "(SELECT pg_catalog.format_type(a.atttypid, NULL) FROM pg_catalog.pg_attribute a "
-    "WHERE a.attrelid = c.chunks AND a.attname = c.columns->>'embedding' AND NOT a.attisdropped), "
-    "c.dimensions "
-    "FROM tenancy.corpora c WHERE c.name = $1";
+    "pg_catalog.format_type(v.oid, NULL), v.oid, c.dimensions FROM tenancy.corpora c "
+    // The column may be of pgvector's halfvec; the embeddings travel as its sibling vector in any case.
+    "LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.chunks AND a.attname = c.columns->>'embedding' "
+    "LEFT JOIN pg_catalog.pg_type e ON e.oid = a.atttypid "
+    "LEFT JOIN pg_catalog.pg_type v ON v.typnamespace = e.typnamespace AND v.typname = 'vector' "
+    "WHERE c.name = $1";
 
 corpus_tables find_tables(transaction& tx, const std::string& corpus) {
     pqxx::params parameters;
     parameters.append(corpus);
     const auto rows = tx.exec(tables_sql, parameters);
-    if (rows.empty()) {
+    if (rows.empty())
         refuse("corpus \"" + corpus + "\" is not configured", "Create it with tenancy.create_corpus.");
-    }
+    if (rows[0][13].is_null())
+        refuse("corpus \"" + corpus + "\" has lost its column for embeddings", "Attach it again.");
     const auto text = [&](int column) {
         return rows[0][column].is_null() ? std::string{} : std::string{rows[0][column].c_str()};
     };
-    return {text(0), text(1), text(2), text(3),  text(4),  text(5),  text(6),
-            text(7), text(8), text(9), text(10), text(11), text(12), rows[0][13].as<std::size_t>()};
+    return {text(0),
+            text(1),
+            text(2),
+            text(3),
+            text(4),
+            text(5),
+            text(6),
+            text(7),
+            text(8),
+            text(9),
+            text(10),
+            text(11),
+            text(12),
+            rows[0][13].as<std::uint32_t>(),
+            rows[0][14].as<std::size_t>()};
 }
 
 const std::string& checked_text(const std::string& text, const char* what) {
@@ -61,130 +79,123 @@ const std::string& checked_text(const std::string& text, const char* what) {
 // The columns of one table on their way to it: each becomes an array parameter.
 class column_batch {
 public:
-    // A column that the table does not have takes no values but empty ones.
-    void column(const std::string& name, const char* array_type, std::string cast = {}) {
-        columns_.push_back({name, array_type, std::move(cast), {}});
+    // A column without a name takes values and is not sent.
+    detail::binary_array& column(const std::string& name, const std::string& type, std::uint32_t oid) {
+        columns_.push_back({name, type, detail::binary_array{oid}});
+        return columns_.back().values;
     }
 
-    void append_plain(std::size_t i, std::string_view value) {
-        count(value.size());
-        columns_[i].values.append_plain(value);
+    [[nodiscard]] std::size_t bytes() const {
+        std::size_t sum = 0;
+        for (const auto& column : columns_)
+            sum += column.values.size();
+        return sum;
     }
-
-    void append_text(std::size_t i, const std::string& value, const char* what) {
-        count(value.size());
-        columns_[i].values.append(checked_text(value, what));
-    }
-
-    void append_null(std::size_t i) { columns_[i].values.append_null(); }
-
-    [[nodiscard]] bool has(std::size_t i) const { return !columns_[i].name.empty(); }
-    [[nodiscard]] std::size_t bytes() const { return bytes_; }
 
     void send(transaction& tx, const std::string& table) {
-        if (bytes_ == 0)
-            return;
-        std::string names, values, arrays, aliases;
+        std::string names, arrays;
         pqxx::params parameters;
         int number = 0;
         for (auto& column : columns_) {
-            std::string array = column.values.take();
+            auto array = column.values.take();
             if (column.name.empty())
                 continue;
-            const std::string alias = "v" + std::to_string(++number);
-            const char* comma = number > 1 ? ", " : "";
+            const std::string comma = ++number > 1 ? ", " : "";
             names += comma + column.name;
-            values += comma + alias + column.cast;
-            arrays += comma + ("$" + std::to_string(number)) + "::" + column.array_type;
-            aliases += comma + alias;
+            arrays += comma + "$" + std::to_string(number) + "::" + column.type + "[]";
             parameters.append(std::move(array));
         }
-        tx.exec("INSERT INTO " + table + " (" + names + ") SELECT " + values + " FROM unnest(" + arrays +
-                    ") AS u(" + aliases + ")",
-                parameters);
-        bytes_ = 0;
+        tx.exec("INSERT INTO " + table + " (" + names + ") SELECT * FROM unnest(" + arrays + ")", parameters);
     }
 
 private:
     struct column_values {
-        std::string name, array_type, cast;
-        detail::array_text values;
+        std::string name, type;
+        detail::binary_array values;
     };
 
-    void count(std::size_t size) { bytes_ += size + 1; }
-
-    std::vector<column_values> columns_;
-    std::size_t bytes_ = 0;
+    std::deque<column_values> columns_; // references to its elements stay good
 };
 
 class document_batch {
 public:
-    explicit document_batch(const corpus_tables& tables) : tables_{tables} {
-        rows_.column(tables.document_id, "uuid[]");
-        rows_.column(tables.title, "text[]");
-        rows_.column(tables.source, "text[]");
-        rows_.column(tables.document_metadata, "jsonb[]");
-    }
+    explicit document_batch(const corpus_tables& tables)
+        : tables_{tables}, ids_{rows_.column(tables.document_id, "uuid", detail::oid_uuid)},
+          titles_{rows_.column(tables.title, "text", detail::oid_text)},
+          sources_{rows_.column(tables.source, "text", detail::oid_text)}, metadata_{rows_.column(
+                                                                               tables.document_metadata,
+                                                                               "jsonb", detail::oid_jsonb)} {}
 
     void add(const new_document& document, const document_id& id) {
-        rows_.append_plain(0, id.to_string());
-        append_optional(1, document.title, "a document's title");
-        append_optional(2, document.source, "a document's source");
-        if (!rows_.has(3) && document.metadata != "{}")
+        ++count_;
+        ids_.append_uuid(id.bytes());
+        append_optional(titles_, document.title, tables_.title, "a document's title");
+        append_optional(sources_, document.source, tables_.source, "a document's source");
+        if (tables_.document_metadata.empty() && document.metadata != "{}")
             refuse("the corpus has no place for a document's metadata",
                    "Add a column metadata of type jsonb to " + tables_.documents + ", or leave it out.");
-        rows_.append_text(3, document.metadata, "a document's metadata");
+        metadata_.append_jsonb(checked_text(document.metadata, "a document's metadata"));
     }
 
     [[nodiscard]] std::size_t bytes() const { return rows_.bytes(); }
-    void send(transaction& tx) { rows_.send(tx, tables_.documents); }
+
+    void send(transaction& tx) {
+        if (std::exchange(count_, 0) > 0)
+            rows_.send(tx, tables_.documents);
+    }
 
 private:
-    void append_optional(std::size_t i, const std::optional<std::string>& text, const char* what) {
-        if (text && !rows_.has(i))
+    static void append_optional(detail::binary_array& values, const std::optional<std::string>& text,
+                                const std::string& column, const char* what) {
+        if (!text)
+            return values.append_null();
+        if (column.empty())
             refuse(std::string{"the corpus has no place for "} + what,
                    "Name a column for it in attach_corpus, or leave it out.");
-        if (text)
-            rows_.append_text(i, *text, what);
-        else
-            rows_.append_null(i);
+        values.append_text(checked_text(*text, what));
     }
 
     const corpus_tables& tables_;
     column_batch rows_;
+    detail::binary_array &ids_, &titles_, &sources_, &metadata_;
+    std::size_t count_ = 0;
 };
 
 class chunk_batch {
 public:
-    explicit chunk_batch(const corpus_tables& tables) : tables_{tables} {
-        rows_.column(tables.chunk_id, "uuid[]");
-        rows_.column(tables.chunk_document_id, "uuid[]");
-        rows_.column(tables.chunk_index, "integer[]");
-        rows_.column(tables.content, "text[]");
-        rows_.column(tables.embedding, "text[]", "::" + tables.vector_type);
-        rows_.column(tables.metadata, "jsonb[]");
-    }
+    explicit chunk_batch(const corpus_tables& tables)
+        : tables_{tables}, ids_{rows_.column(tables.chunk_id, "uuid", detail::oid_uuid)},
+          documents_{rows_.column(tables.chunk_document_id, "uuid", detail::oid_uuid)},
+          indexes_{rows_.column(tables.chunk_index, "integer", detail::oid_integer)},
+          contents_{rows_.column(tables.content, "text", detail::oid_text)},
+          embeddings_{rows_.column(tables.embedding, tables.vector_type, tables.vector_oid)},
+          metadata_{rows_.column(tables.metadata, "jsonb", detail::oid_jsonb)} {}
 
     void add(const new_chunk& chunk, const document_id& document, std::size_t index) {
-        rows_.append_plain(0, (chunk.id ? *chunk.id : chunk_id::generate()).to_string());
-        rows_.append_plain(1, document.to_string());
-        rows_.append_plain(2, std::to_string(index));
-        rows_.append_text(3, chunk.content, "a chunk's content");
+        ++count_;
+        ids_.append_uuid((chunk.id ? *chunk.id : chunk_id::generate()).bytes());
+        documents_.append_uuid(document.bytes());
+        indexes_.append_integer(static_cast<std::int32_t>(index));
+        contents_.append_text(checked_text(chunk.content, "a chunk's content"));
         if (chunk.embedding.empty())
-            rows_.append_null(4);
+            embeddings_.append_null();
         else
-            add_embedding(chunk.embedding);
-        if (!rows_.has(5) && chunk.metadata != "{}")
+            embeddings_.append_vector(checked_embedding(chunk.embedding));
+        if (tables_.metadata.empty() && chunk.metadata != "{}")
             refuse("the corpus has no place for a chunk's metadata",
                    "Name a column of type jsonb in attach_corpus, or leave it out.");
-        rows_.append_text(5, chunk.metadata, "a chunk's metadata");
+        metadata_.append_jsonb(checked_text(chunk.metadata, "a chunk's metadata"));
     }
 
     [[nodiscard]] std::size_t bytes() const { return rows_.bytes(); }
-    void send(transaction& tx) { rows_.send(tx, tables_.chunks); }
+
+    void send(transaction& tx) {
+        if (std::exchange(count_, 0) > 0)
+            rows_.send(tx, tables_.chunks);
+    }
 
 private:
-    void add_embedding(const std::vector<float>& embedding) {
+    [[nodiscard]] const std::vector<float>& checked_embedding(const std::vector<float>& embedding) const {
         if (embedding.size() != tables_.dimensions)
             refuse("expected " + std::to_string(tables_.dimensions) + " dimensions, not " +
                        std::to_string(embedding.size()),
@@ -194,16 +205,13 @@ private:
                 throw std::invalid_argument{"an embedding must hold finite numbers, not " +
                                             std::to_string(value)};
         }
-        // Quoted for its commas; there is nothing in it to escape.
-        text_ = '"';
-        detail::append_vector_text(text_, embedding);
-        text_ += '"';
-        rows_.append_plain(4, text_);
+        return embedding;
     }
 
     const corpus_tables& tables_;
     column_batch rows_;
-    std::string text_;
+    detail::binary_array &ids_, &documents_, &indexes_, &contents_, &embeddings_, &metadata_;
+    std::size_t count_ = 0;
 };
 
 } // namespace

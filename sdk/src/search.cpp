@@ -60,10 +60,13 @@ std::string embedding_text(const std::vector<float>& embedding) {
 std::optional<std::string> documents_text(const search_options& options) {
     if (!options.documents)
         return std::nullopt;
-    detail::array_text array;
-    for (const auto& id : *options.documents)
-        array.append_plain(id.to_string());
-    return array.take();
+    std::string array = "{";
+    for (const auto& id : *options.documents) {
+        if (array.size() > 1)
+            array += ',';
+        array += id.to_string();
+    }
+    return array + "}";
 }
 
 // libpq would silently cut a text at a zero byte.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <string>
 
 #include <pqxx/pqxx>
@@ -22,6 +23,13 @@
 #endif
 
 namespace tenancy::detail {
+
+// What libpqxx sends as a parameter in binary form: a string of std::byte, from 8 on a vector of them.
+#if PQXX_VERSION_MAJOR == 7 && PQXX_VERSION_MINOR < 10
+using parameter_bytes = std::basic_string<std::byte>;
+#else
+using parameter_bytes = pqxx::bytes;
+#endif
 
 // exec with parameters: exec_params before 7.10, exec with a params object from then on.
 inline pqxx::result exec_params(pqxx::transaction_base& tx, const std::string& query,
