@@ -13,7 +13,7 @@ CREATE FUNCTION pg_temp.entry(function regprocedure) RETURNS text LANGUAGE sql A
     SELECT format(E'### %s\n\n```\ntenancy.%s(%s)%s\n```\n\n%s.\n', p.proname, p.proname,
                   CASE WHEN pg_get_function_arguments(p.oid) = '' THEN ''
                        ELSE E'\n    ' || regexp_replace(regexp_replace(pg_get_function_arguments(p.oid), ', (?=\w+ )', E',\n    ', 'g'),
-                                                        'DEFAULT ''([^'']*)''::\w+', 'DEFAULT ''\1''', 'g') END,
+                                                        '(DEFAULT (''[^'']*''|NULL|[0-9.]+))::[a-z_ ]+(\[\])?', '\1', 'g') END,
                   coalesce(E'\n    RETURNS ' || pg_get_function_result(p.oid), ''),
                   upper(left(d, 1)) || substr(d, 2))
     FROM pg_proc p, obj_description(p.oid, 'pg_proc') d
@@ -22,7 +22,7 @@ $$;
 
 CREATE TEMP VIEW public_function AS
 SELECT p.oid::regprocedure AS function, p.proname, p.oid,
-       coalesce((SELECT k FROM unnest('{app,session,owner,control_plane}'::text[]) k
+       coalesce((SELECT k FROM unnest('{app,session,member,owner,control_plane}'::text[]) k
                  WHERE p.oid::regprocedure IN (SELECT tenancy.grant_list(k))), 'superuser') AS kind
 FROM pg_proc p
 WHERE p.pronamespace = 'tenancy'::regnamespace
@@ -37,6 +37,10 @@ SELECT pg_temp.entry(function) FROM public_function WHERE kind = 'app' ORDER BY 
 \echo '## For application roles that may name the tenant (grant_app with trust session or pooled)'
 \echo
 SELECT pg_temp.entry(function) FROM public_function WHERE kind = 'session' ORDER BY proname, oid;
+
+\echo '## For members and keys, by permission, and for operators (grant_app, grant_control_plane)'
+\echo
+SELECT pg_temp.entry(function) FROM public_function WHERE kind = 'member' ORDER BY proname, oid;
 
 \echo '## For owners of tables (grant_owner)'
 \echo
