@@ -151,9 +151,6 @@ BEGIN
                 HINT = 'A trigger may have kept them, or another session have added some; remove the cause and call tenancy.purge_tenant() again.';
         END IF;
     END LOOP;
-    -- What it used of its organization's limits stays for the bill.
-    DELETE FROM tenancy.usage_slots s WHERE s.account = whose.id;
-    DELETE FROM tenancy.quota_accounts a WHERE a.account = whose.id;
     DELETE FROM tenancy.tenants t WHERE t.id = whose.id;
     PERFORM tenancy.audit_event(whose.id, 'tenant.purge', 'tenant:' || whose.id,
         jsonb_build_object('slug', whose.slug, 'organization_id', whose.organization_id), jsonb_build_object('rows', deleted));

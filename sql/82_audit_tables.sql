@@ -44,6 +44,8 @@ BEGIN
         LEFT JOIN tenancy.tenants t ON CASE tenants_column
             WHEN 'id' THEN t.id = (coalesce(r.after, r.before) ->> tenant_column)::uuid
             ELSE t.external_key = coalesce(r.after, r.before) ->> tenant_column END
+        -- A purge is one event: the rows must not live on in the log that tells of it.
+        WHERE t.purge_started_at IS NULL
         ORDER BY r.place
         OFFSET 0
     ) e;

@@ -1,6 +1,6 @@
 -- Export and purge of a tenant: all of its rows in all protected tables, and nothing of another one. purge_tenant()
 -- commits, so this file is not one transaction.
-SELECT plan(37);
+SELECT plan(40);
 
 SELECT test_helpers.make_tenants();
 SELECT test_helpers.make_role();
@@ -38,6 +38,7 @@ BEGIN
 END
 $$;
 CREATE TRIGGER tell AFTER DELETE ON parents FOR EACH ROW EXECUTE FUNCTION tell();
+SELECT tenancy.audit('children');
 RESET SESSION AUTHORIZATION;
 
 INSERT INTO parents SELECT g, t FROM generate_series(1, 25) g, (VALUES (test_helpers.a()), (test_helpers.b())) v (t);
@@ -132,6 +133,10 @@ SELECT is((SELECT count(*) FROM tenancy.users WHERE email = 'admin@a.example'), 
 SELECT is((SELECT count(*) FROM ran_as WHERE who = :'owner' AND path = 'public, pg_temp'), 50::bigint, 'triggers ran with the rights of the table''s owner');
 SELECT is((SELECT count(*) FROM ran_as), 50::bigint, 'each of them');
 SELECT is((SELECT (after->>'rows')::integer FROM tenancy.audit_log WHERE tenant_id = test_helpers.a() AND action = 'tenant.purge'), 28, 'the log tells');
+
+SELECT is((SELECT count(*) FROM tenancy.audit_log WHERE tenant_id = test_helpers.a() AND action = 'delete'), 0::bigint, 'and not of each row');
+SELECT is((SELECT count(*) FROM tenancy.audit_log WHERE tenant_id = test_helpers.a() AND action = 'insert'), 40::bigint, 'unlike what was done before');
+SELECT lives_ok('SELECT tenancy.verify_audit(test_helpers.a())', 'what there is can still be verified');
 
 -- B is as before.
 SELECT results_eq($$SELECT 'children', count(*) FROM children WHERE tenant_id = test_helpers.b()
