@@ -134,7 +134,7 @@ RETURN coalesce((SELECT r.rolsuper FROM pg_roles r WHERE r.oid = tenancy.outer_r
 COMMENT ON FUNCTION tenancy.caller_is_superuser() IS 'whether who calls, outside of all SECURITY DEFINER functions, is a superuser; internal';
 
 CREATE FUNCTION tenancy.append_only() RETURNS trigger
-LANGUAGE plpgsql
+LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
