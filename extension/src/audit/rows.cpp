@@ -52,9 +52,15 @@ void write(Oid relation, const char* action, const char* omitted, const row_sour
     int security_context;
     GetUserIdAndSecContext(&caller, &security_context);
     SetUserIdAndSecContext(BOOTSTRAP_SUPERUSERID, security_context | SECURITY_LOCAL_USERID_CHANGE);
-    int result = SPI_execute_with_args("SELECT tenancy.write_row_events($1, $2, $3::pg_catalog.text[], $4, $5)", 5, types, values,
-                                       nulls, false, 0);
-    if (result != SPI_OK_SELECT) elog(ERROR, "SPI_execute_with_args returned %d", result);
+    static SPIPlanPtr plan = nullptr;
+    if (!plan) {
+        SPIPlanPtr prepared = SPI_prepare("SELECT tenancy.write_row_events($1, $2, $3::pg_catalog.text[], $4, $5)", 5, types);
+        if (!prepared) elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
+        SPI_keepplan(prepared);
+        plan = prepared;
+    }
+    int result = SPI_execute_plan(plan, values, nulls, false, 0);
+    if (result != SPI_OK_SELECT) elog(ERROR, "SPI_execute_plan returned %d", result);
     SetUserIdAndSecContext(caller, security_context);
 }
 
