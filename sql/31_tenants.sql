@@ -121,7 +121,9 @@ BEGIN
 
     -- The lock keeps the organization as it is: it must not be deleted while it gets a tenant.
     SELECT o.status INTO owner_status FROM tenancy.organizations o WHERE o.id = owner FOR SHARE;
-    IF creator IS NOT NULL AND owner_status <> 'active' THEN
+    IF owner_status = 'deleted' THEN
+        PERFORM tenancy.organization_named(coalesce(create_tenant.organization, owner::text));
+    ELSIF creator IS NOT NULL AND owner_status <> 'active' THEN
         RAISE EXCEPTION USING ERRCODE = '55000',
             MESSAGE = format('organization %L is %s', create_tenant.organization, owner_status),
             HINT = 'Ask those who run the installation.';
