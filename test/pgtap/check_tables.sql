@@ -1,6 +1,6 @@
 -- check() about tables: each condition is made, seen, and repaired by executing what check() says.
 BEGIN;
-SELECT plan(45);
+SELECT plan(49);
 
 SELECT test_helpers.make_tenants();
 SELECT is_empty('SELECT * FROM tenancy.check()', 'a fresh installation is clean');
@@ -55,6 +55,19 @@ SELECT finds('CREATE PUBLICATION whole FOR TABLE own', 'published_whole', 'publi
 SELECT finds('ALTER TABLE own RENAME COLUMN tenant_id TO other', 'column_missing', 'table public.own');
 ALTER TABLE own RENAME COLUMN other TO tenant_id;
 SELECT is_empty('SELECT * FROM tenancy.check()', 'which is repaired by hand');
+
+-- A foreign key that leaves the tenant out; one that has it is clean.
+CREATE TABLE orders (id uuid PRIMARY KEY, tenant_id uuid NOT NULL, UNIQUE (tenant_id, id));
+CREATE TABLE items (id uuid PRIMARY KEY, "order" uuid CONSTRAINT crosses REFERENCES orders, tenant_id uuid NOT NULL);
+SELECT tenancy.protect('orders'), tenancy.protect('items');
+SELECT results_eq('SELECT code, severity, object FROM tenancy.check()',
+                  $$VALUES ('foreign_key_across', 'warning', 'constraint crosses on table public.items')$$, 'foreign_key_across is found');
+SELECT throws_ok(format($$INSERT INTO items VALUES (gen_random_uuid(), gen_random_uuid(), %L)$$, test_helpers.a()), '23503', NULL, 'such a key asks for the row alone');
+ALTER TABLE items DROP CONSTRAINT crosses;
+ALTER TABLE items ADD FOREIGN KEY (tenant_id, "order") REFERENCES orders (tenant_id, id);
+SELECT is_empty('SELECT * FROM tenancy.check()', 'one with the tenant is clean');
+INSERT INTO orders VALUES ('00000000-0000-4000-8000-000000000001', test_helpers.b());
+SELECT throws_ok(format($$INSERT INTO items VALUES (gen_random_uuid(), '00000000-0000-4000-8000-000000000001', %L)$$, test_helpers.a()), '23503', NULL, 'and keeps tenants apart');
 
 -- A table that was dropped while event triggers slept has no name any more.
 CREATE TABLE gone (id integer);
