@@ -263,17 +263,18 @@ AS $$
 DECLARE
     preferred smallint := pg_backend_pid() % 64 + 1;
     found_slot smallint;
-    is_above boolean;
+    is_near boolean;
 BEGIN
     LOCK TABLE tenancy.plan_limits, tenancy.limit_overrides IN SHARE MODE;
     IF account <> subject THEN
         UPDATE tenancy.quota_accounts a SET taken = a.taken - give_back.amount
         WHERE (a.account, a.metric, a.period) = (give_back.subject, give_back.metric, give_back.period);
     END IF;
-    -- Where more is used than a limit that came later allows, what is given back is not there to be used again.
-    is_above := (SELECT a.taken FROM tenancy.quota_accounts a WHERE (a.account, a.metric, a.period) = (give_back.account, give_back.metric, give_back.period))
-        > tenancy.effective_limit(organization, CASE WHEN account <> organization THEN subject END, metric);
-    IF is_above THEN
+    -- Near the limit nothing is leased, so that who waits for the account waits for nobody's slot; and where more is used
+    -- than a limit that came later allows, what is given back is not there to be used again.
+    is_near := tenancy.effective_limit(organization, CASE WHEN account <> organization THEN subject END, metric)
+        - (SELECT a.taken FROM tenancy.quota_accounts a WHERE (a.account, a.metric, a.period) = (give_back.account, give_back.metric, give_back.period)) < 64;
+    IF is_near THEN
         UPDATE tenancy.quota_accounts a SET taken = a.taken - give_back.amount
         WHERE (a.account, a.metric, a.period) = (give_back.account, give_back.metric, give_back.period);
     ELSE
@@ -286,7 +287,7 @@ BEGIN
     END IF;
     INSERT INTO tenancy.usage_slots AS s (subject, metric, period, account, slot, used, lease)
     VALUES (give_back.subject, give_back.metric, give_back.period, give_back.account,
-            CASE WHEN is_above THEN 0 ELSE coalesce(found_slot, preferred) END, -give_back.amount, CASE WHEN is_above THEN 0 ELSE give_back.amount END)
+            CASE WHEN is_near THEN 0 ELSE coalesce(found_slot, preferred) END, -give_back.amount, CASE WHEN is_near THEN 0 ELSE give_back.amount END)
     ON CONFLICT ON CONSTRAINT usage_slots_pkey DO UPDATE SET used = s.used + excluded.used, lease = s.lease + excluded.lease;
 END
 $$;

@@ -287,7 +287,11 @@ BEGIN
             HINT = 'Only levels can that tenancy.define_metric() defined.';
     END IF;
     -- One at a time, or two could release the same.
-    PERFORM pg_advisory_xact_lock(hashtextextended('tenancy release ' || whose || ' ' || metric, 0));
+    PERFORM FROM tenancy.quota_accounts a
+    WHERE a.account IN (SELECT s.account FROM tenancy.usage_slots s WHERE s.subject = whose AND s.metric = release_usage.metric AND s.period = '-infinity')
+      AND a.metric = release_usage.metric AND a.period = '-infinity'
+    ORDER BY a.account
+    FOR UPDATE;
     SELECT sum(s.used) INTO used FROM tenancy.usage_slots s WHERE s.subject = whose AND s.metric = release_usage.metric AND s.period = '-infinity';
     IF amount > coalesce(used, 0) THEN
         RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = format('cannot release %s %s of %s that are used', amount, metric, coalesce(used, 0));
