@@ -1,6 +1,6 @@
 -- API keys: made, listed, used, rotated and revoked by who may; never wider than who made them.
 BEGIN;
-SELECT plan(78);
+SELECT plan(81);
 SET LOCAL search_path = public, test_helpers;
 SET LOCAL tenancy.wrong_try_delay = 0;
 
@@ -135,6 +135,15 @@ SELECT is(outcome(format('SELECT tenancy.enter_with_key(%L)', :'peppered_api_key
 UPDATE tenancy.api_key_uses SET last_used_at = clock_timestamp() - interval '61 seconds' WHERE api_key_id = :'peppered_new_id';
 SELECT is(outcome(format('SELECT tenancy.enter_with_key(%L)', :'peppered_api_key'), format('SELECT last_used_at < now() FROM tenancy.api_key_uses WHERE api_key_id = %L', :'peppered_new_id')), 'false');
 SELECT is(outcome(format('SET TRANSACTION READ ONLY; SELECT tenancy.enter_with_key(%L)', :'peppered_api_key'), format('SELECT last_used_at < now() FROM tenancy.api_key_uses WHERE api_key_id = %L', :'peppered_new_id')), 'true');
+
+-- A rate limit counts what was rolled back too, and says how long to wait. Two minutes of the clock may meet here.
+SELECT * FROM tenancy.create_api_key(a(), 'limited', requests_per_minute => 3) \gset limited_
+SELECT act_as('credential');
+SELECT count(*) FILTER (WHERE said = a()::text) AS entered, count(*) FILTER (WHERE said LIKE 'TN006: rate limit exceeded: The limit is 3 in a minute; %') AS limited
+FROM (SELECT with_key(:'limited_api_key') AS said FROM generate_series(1, 20)) t \gset
+SELECT ok(:entered BETWEEN 3 AND 6, 'three in a minute enter');
+SELECT is(:entered + :limited, 20, 'the others wait');
+SELECT is(with_key(:'editor_api_key'), a()::text, 'other keys do not');
 
 -- Secrets are nobody's, and rotating them is an operator's.
 SELECT act_as('app');

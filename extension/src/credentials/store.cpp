@@ -141,7 +141,6 @@ stored_key read_api_key(std::string_view short_id) {
         result.pepper_id = DatumGetInt32(row.column(api_keys_pepper_id, is_null));
         row.copy_text(api_keys_scopes, result.scopes, sizeof result.scopes);
         Datum rate = row.column(api_keys_requests_per_minute, is_null);
-        result.has_rate = !is_null;
         if (!is_null) result.requests_per_minute = DatumGetInt32(rate);
     }
     row.close();

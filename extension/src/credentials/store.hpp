@@ -29,8 +29,7 @@ struct stored_key {
     uuid tenant;
     std::uint8_t mac[32];
     std::int32_t pepper_id;
-    bool has_rate;
-    std::int32_t requests_per_minute;
+    std::int32_t requests_per_minute; ///< 0 without a limit
     char scopes[context::longest_scopes + 1];
 };
 
