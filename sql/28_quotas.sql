@@ -231,7 +231,7 @@ $$;
 COMMENT ON FUNCTION tenancy.draw(uuid, uuid, uuid, text, date, bigint) IS
 'uses an amount out of the account, and leases a portion of what remains to a slot; TN005 when the limit does not allow it; internal';
 
-CREATE FUNCTION tenancy.take(account uuid, organization uuid, subject uuid, metric text, period date, amount bigint) RETURNS void
+CREATE FUNCTION tenancy.free_slot(account uuid, subject uuid, metric text, period date, amount bigint) RETURNS smallint
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -240,17 +240,48 @@ DECLARE
     found_slot smallint;
 BEGIN
     SELECT s.slot INTO found_slot FROM tenancy.usage_slots s
-    WHERE (s.subject, s.metric, s.period, s.account) = (take.subject, take.metric, take.period, take.account)
-      AND s.lease >= take.amount
+    WHERE (s.subject, s.metric, s.period, s.account) = (free_slot.subject, free_slot.metric, free_slot.period, free_slot.account)
+      AND s.lease >= free_slot.amount
     ORDER BY s.slot <> preferred, s.slot
     LIMIT 1
     FOR UPDATE SKIP LOCKED;
-    IF NOT FOUND THEN
-        PERFORM tenancy.draw(account, organization, subject, metric, period, amount);
-        RETURN;
+    RETURN found_slot;
+END
+$$;
+
+COMMENT ON FUNCTION tenancy.free_slot(uuid, uuid, text, date, bigint) IS
+'locks a slot that leases so much and that no other session holds, or returns null; internal';
+
+CREATE FUNCTION tenancy.take(account uuid, organization uuid, subject uuid, metric text, period date, amount bigint) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    largest bigint;
+    found_slot smallint;
+BEGIN
+    SELECT max(s.lease) INTO largest FROM tenancy.usage_slots s
+    WHERE (s.subject, s.metric, s.period, s.account) = (take.subject, take.metric, take.period, take.account);
+    IF largest > 1::bigint << 39 THEN
+        found_slot := tenancy.free_slot(account, subject, metric, period, amount);
+    ELSIF largest >= amount THEN
+        BEGIN
+            found_slot := tenancy.free_slot(account, subject, metric, period, amount);
+            IF found_slot IS NULL THEN
+                RAISE EXCEPTION USING ERRCODE = 'TNX01';
+            END IF;
+        EXCEPTION
+            -- Rows that were looked at and had not enough are locked: they must be let go before waiting for the account,
+            -- whose holder may be waiting for them. Without a limit nobody does, and the block is saved.
+            WHEN SQLSTATE 'TNX01' THEN NULL;
+        END;
     END IF;
-    UPDATE tenancy.usage_slots s SET used = s.used + take.amount, lease = s.lease - take.amount
-    WHERE (s.subject, s.metric, s.period, s.account, s.slot) = (take.subject, take.metric, take.period, take.account, found_slot);
+    IF found_slot IS NULL THEN
+        PERFORM tenancy.draw(account, organization, subject, metric, period, amount);
+    ELSE
+        UPDATE tenancy.usage_slots s SET used = s.used + take.amount, lease = s.lease - take.amount
+        WHERE (s.subject, s.metric, s.period, s.account, s.slot) = (take.subject, take.metric, take.period, take.account, found_slot);
+    END IF;
 END
 $$;
 
