@@ -104,7 +104,7 @@ BEGIN
 
     IF copies THEN
         FOR found IN
-            SELECT c.oid::regclass AS relation, a.attname AS tenant_column
+            SELECT DISTINCT c.oid::regclass AS relation, a.attname AS tenant_column
             FROM pg_event_trigger_ddl_commands() d
             JOIN pg_class c ON c.oid = d.objid AND c.relkind IN ('r', 'p') AND c.relpersistence <> 't'
             JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
