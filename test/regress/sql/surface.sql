@@ -1,13 +1,17 @@
 -- The public surface: every function that somebody may call, with its signature and who is given it. A change of it must
 -- show in a diff.
-SELECT coalesce((SELECT k FROM unnest('{app,session,member,owner,control_plane}'::text[]) k
-                 WHERE p.oid::regprocedure IN (SELECT tenancy.grant_list(k))), 'superuser') AS granted_by,
-       p.proname AS name, pg_get_function_identity_arguments(p.oid) AS arguments, pg_get_function_result(p.oid) AS result
-FROM pg_proc p
-WHERE p.pronamespace = 'tenancy'::regnamespace
-  AND p.prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype)
-  AND obj_description(p.oid, 'pg_proc') !~ '; internal$'
+\pset format unaligned
+SELECT granted_by, name, arguments, result
+FROM (
+    SELECT coalesce((SELECT k FROM unnest('{app,session,member,owner,control_plane}'::text[]) k
+                     WHERE p.oid::regprocedure IN (SELECT tenancy.grant_list(k))), 'superuser') AS granted_by,
+           p.proname AS name, pg_get_function_identity_arguments(p.oid) AS arguments, pg_get_function_result(p.oid) AS result
+    FROM pg_proc p
+    WHERE p.pronamespace = 'tenancy'::regnamespace
+      AND p.prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype)
+      AND obj_description(p.oid, 'pg_proc') !~ '; internal$') AS public_functions
 ORDER BY granted_by COLLATE "C", name COLLATE "C", arguments COLLATE "C";
+\pset format aligned
 
 -- Nothing of it is PUBLIC's.
 SELECT p.oid::regprocedure AS function_for_all
@@ -26,7 +30,7 @@ WHERE p.pronamespace = 'tenancy'::regnamespace AND p.prosecdef
 SELECT c.oid::regclass AS table_without_rls
 FROM pg_class c
 WHERE c.relnamespace = 'tenancy'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relrowsecurity
-ORDER BY 1;
+ORDER BY c.relname COLLATE "C";
 
 -- Settings.
 SELECT name, context, vartype, boot_val FROM pg_settings WHERE name LIKE 'tenancy.%' ORDER BY name;
