@@ -13,6 +13,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "support/proxy.hpp"
 #include "tenancy/tenancy.hpp"
 
 namespace bench {
@@ -94,6 +95,9 @@ public:
 
     [[nodiscard]] std::string superuser() const { return url_ + " dbname=tenancy_bench"; }
     [[nodiscard]] std::string app() const { return superuser() + " user=tenancy_bench_app"; }
+
+    /// The same through another socket, such as a proxy's.
+    [[nodiscard]] std::string app_through(const std::string& host) const { return app() + " host=" + host; }
 
     /// Runs SQL and returns its first field.
     static std::string execute(const std::string& conninfo, const std::string& sql) {

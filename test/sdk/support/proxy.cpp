@@ -53,7 +53,8 @@ std::string server_socket(const std::string& conninfo) {
     return std::string{result[0][0].c_str()} + "/.s.PGSQL." + result[0][1].c_str();
 }
 
-proxy::proxy(std::string server_socket) : server_socket_{std::move(server_socket)} {
+proxy::proxy(std::string server_socket, std::chrono::microseconds delay)
+    : server_socket_{std::move(server_socket)}, delay_{delay} {
     char folder[] = "/tmp/tenancy_proxy.XXXXXX";
     if (!mkdtemp(folder))
         throw std::runtime_error{"cannot make a folder for the proxy's socket"};
@@ -115,8 +116,11 @@ void proxy::relay(int client) {
                 if (cut)
                     cut_text_.clear();
             }
-            if (std::exchange(server_spoke_last, false))
+            if (std::exchange(server_spoke_last, false)) {
                 ++round_trips_;
+                if (delay_.count() > 0)
+                    std::this_thread::sleep_for(delay_);
+            }
             open = send_all(server, buffer.data(), static_cast<std::size_t>(size));
         }
         if (descriptors[1].revents) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -13,7 +14,8 @@ namespace tenancy_test {
 class proxy {
 public:
     /// @param server_socket path of the server's socket, such as /tmp/x/.s.PGSQL.5432
-    explicit proxy(std::string server_socket);
+    /// @param delay what every round trip takes longer, as over a network
+    explicit proxy(std::string server_socket, std::chrono::microseconds delay = {});
     ~proxy();
     proxy(const proxy&) = delete;
     proxy& operator=(const proxy&) = delete;
@@ -33,6 +35,7 @@ private:
     void relay(int client);
 
     std::string server_socket_, folder_, path_;
+    std::chrono::microseconds delay_;
     int listener_ = -1;
     std::atomic<int> round_trips_{0};
     std::atomic<bool> stopping_{false};
