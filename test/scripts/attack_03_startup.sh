@@ -53,6 +53,11 @@ attack() {
     like '*@(permission denied|no tenant is set)*' "$(app -c "SET tenancy.sealed_identity = '$b'; SET tenancy.role = 'admin'" -c 'SELECT * FROM notes')" 'nor does a planted seal or role'
     like 'of a' "$(app -c "$rows_in_a")" 'A still reads its rows, and only these'
 
+    like '*holdable cursor was declared*cursor "held" does not exist*' \
+        "$(app -c "SET tenancy.missing_tenant = 'empty'" -c BEGIN -c 'DECLARE held CURSOR WITH HOLD FOR SELECT body FROM notes' \
+            -c "SELECT FROM tenancy.set_tenant('$a')" -c COMMIT -c 'FETCH ALL FROM held')" \
+        'a holdable cursor declared before the library was loaded carries no rows out'
+
     # What a superuser sets for a role is a decision, and works.
     super -c "ALTER ROLE app SET tenancy.tenant_id = '$b'" >/dev/null
     like '*of b' "$(app -c 'SELECT FROM (SELECT tenancy.has_context()) h' -c "SELECT string_agg(body, ',') FROM notes")" 'a superuser may give a role its tenant'

@@ -13,8 +13,7 @@ SELECT make_role();
 GRANT SELECT, INSERT, UPDATE, DELETE ON notes TO PUBLIC;
 
 SELECT act_as('app', a());
-SELECT is(run(format(statement, of_a)), 1::bigint, 'A reaches its own: ' || statement),
-       is(run(format(statement, of_b)), 0::bigint, 'and not B''s: ' || statement)
+SELECT is(run(format(statement, condition)), rows, says || statement)
 FROM (VALUES
     ('SELECT FROM notes WHERE %s FOR UPDATE'),
     ('SELECT FROM notes WHERE %s FOR NO KEY UPDATE'),
@@ -22,7 +21,7 @@ FROM (VALUES
     ('SELECT FROM notes WHERE %s FOR KEY SHARE SKIP LOCKED'),
     ('UPDATE notes SET body = ''x'' WHERE %s')
 ) AS tries (statement),
-(VALUES ('id = 1', 'id = 2')) AS by_key (of_a, of_b);
+(VALUES ('id = 1', 1::bigint, 'A reaches its own: '), ('id = 2', 0, 'and not B''s: ')) AS by_key (condition, rows, says);
 SELECT is(run(format('UPDATE notes SET body = ''y'' WHERE ctid = %L', :'ctid_of_b')), 0::bigint, 'by ctid nothing is updated');
 SELECT is(run(format('SELECT FROM notes WHERE ctid = %L FOR UPDATE', :'ctid_of_b')), 0::bigint, 'nor locked');
 SELECT is(run(format('DELETE FROM notes WHERE ctid = %L', :'ctid_of_b')), 0::bigint, 'nor deleted');
