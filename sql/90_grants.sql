@@ -298,7 +298,10 @@ BEGIN
     IF NOT has_function_privilege(role, 'tenancy.create_organization(text, text)', 'EXECUTE') THEN
         PERFORM tenancy.revoke_functions(role, '{member}');
     END IF;
-    EXECUTE format('REVOKE SELECT ON tenancy.corpora FROM %s', role);
+    -- So do owners.
+    IF NOT has_function_privilege(role, 'tenancy.drop_corpus(text, boolean)', 'EXECUTE') THEN
+        EXECUTE format('REVOKE SELECT ON tenancy.corpora FROM %s', role);
+    END IF;
     EXECUTE format('REVOKE SET ON PARAMETER tenancy.tenant_id FROM %s', role);
     FOR corpus IN SELECT c.name FROM tenancy.corpora c LOOP
         PERFORM tenancy.revoke_corpus(corpus.name, role);
@@ -352,7 +355,11 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    EXECUTE format('REVOKE SELECT, INSERT, DELETE ON tenancy.corpora FROM %s', role);
+    EXECUTE format('REVOKE INSERT, DELETE ON tenancy.corpora FROM %s', role);
+    -- Application roles read it too, and go on.
+    IF role NOT IN (SELECT tenancy.app_roles()) THEN
+        EXECUTE format('REVOKE SELECT ON tenancy.corpora FROM %s', role);
+    END IF;
     -- Goes for the columns too.
     EXECUTE format('REVOKE SELECT, INSERT, UPDATE, DELETE ON tenancy.protected_tables FROM %s', role);
     EXECUTE format('REVOKE REFERENCES (id, external_key, external_key_bigint) ON tenancy.tenants FROM %s', role);
