@@ -49,6 +49,10 @@ transaction::transaction(connection& c, const caller& who, transaction_options o
     register_transaction();
     try {
         c.translating([&] {
+            if (const auto what = detail::credential_of(who)) {
+                tenant_.emplace(detail::begin_with_credential(c, detail::begin_sql(options), *what));
+                return;
+            }
             // One message: the server runs both statements before it answers.
             const auto result =
                 direct_exec(detail::begin_sql(options) + "; " +

@@ -14,6 +14,13 @@ namespace tenancy {
 class transaction;
 class session;
 
+class connection;
+
+namespace detail {
+struct credential;
+std::string begin_with_credential(connection& c, const std::string& begin, const credential& what);
+} // namespace detail
+
 /// A connection to the database, with what the SDK needs to know about it at hand.
 /**
  * It holds a `pqxx::connection` and everything libpqxx can do is there through @ref native. Beside it, it
@@ -89,6 +96,9 @@ public:
     }
 
 private:
+    friend std::string detail::begin_with_credential(connection& c, const std::string& begin,
+                                                     const detail::credential& what);
+
     void throw_translated(const pqxx::sql_error& e) const;
 
     // On the heap: libpq calls back into it, wherever this object is.

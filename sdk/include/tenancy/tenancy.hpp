@@ -2,6 +2,7 @@
 
 /// Everything of the SDK.
 #include "tenancy/connection.hpp"
+#include "tenancy/control.hpp"
 #include "tenancy/embedder.hpp"
 #include "tenancy/errors.hpp"
 #include "tenancy/http_embedder.hpp"

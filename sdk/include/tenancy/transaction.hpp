@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 
 #include "tenancy/connection.hpp"
@@ -11,7 +12,17 @@
 
 namespace tenancy {
 
-/// Who is asking: a tenant, or a user in a tenant.
+/// The text of an API key, to enter with: the key says tenant and rights.
+struct api_key_credential {
+    std::string text;
+};
+
+/// The text of a signed JSON Web Token, to enter with: the token says tenant and user.
+struct token_credential {
+    std::string text;
+};
+
+/// Who is asking: a tenant, a user in a tenant, or whoever has an API key or a token.
 class caller {
 public:
     /// The tenant with this id. The server gives it no user and no role.
@@ -22,13 +33,20 @@ public:
     /// role.
     caller(const tenant_id& tenant, const tenancy::user_id& user) : tenant_{tenant}, user_{user} {}
 
+    /// Whoever has this API key.
+    caller(api_key_credential key) : tenant_{std::move(key)} {} // NOLINT
+    /// Whom this token names.
+    caller(token_credential token) : tenant_{std::move(token)} {} // NOLINT
+
+    /// How the tenant is named.
+    using naming = std::variant<tenant_id, tenant_slug, api_key_credential, token_credential>;
     /// The tenant, as it was named.
-    [[nodiscard]] const std::variant<tenant_id, tenant_slug>& tenant() const noexcept { return tenant_; }
+    [[nodiscard]] const naming& tenant() const noexcept { return tenant_; }
     /// The user, if there is one.
     [[nodiscard]] const std::optional<tenancy::user_id>& user() const noexcept { return user_; }
 
 private:
-    std::variant<tenant_id, tenant_slug> tenant_;
+    naming tenant_;
     std::optional<tenancy::user_id> user_;
 };
 
@@ -63,9 +81,11 @@ public:
     /// Begins.
     /**
      * @param c an open connection without a transaction; it must outlive this object
-     * @param who the tenant, by id or slug, or a user in a tenant
+     * @param who the tenant, by id or slug, a user in a tenant, or an API key or token
      * @param options isolation level, read only or not
      * @throws tenant_unavailable if there is no such active tenant, or the user is no member
+     * @throws invalid_credential if the API key or the token is not valid
+     * @throws rate_limited if the API key is used too often, or too many wrong ones were tried
      * @throws context_sealed if the connection has another tenant for its session
      * @throws pqxx::insufficient_privilege if the database role may not name a tenant
      * @throws pqxx::broken_connection if the connection is lost; nothing has been executed then
@@ -120,7 +140,16 @@ private:
 
 namespace detail {
 
-/// The statement that makes @a who the context, for the transaction (@a local) or for the session.
+/// The credential that @a who enters with and the function that takes it, or null if they name a tenant.
+struct credential {
+    const char* function;
+    const std::string& text;
+};
+std::optional<credential> credential_of(const caller& who);
+/// Begins a transaction and enters with a credential, in one round trip; returns the tenant's id as text.
+/** The credential travels as a parameter, so that no statement in a server's log and no exception holds it. */
+std::string begin_with_credential(connection& c, const std::string& begin, const credential& what);
+/// The statement that makes @a who, who names a tenant, the context, for the transaction (@a local) or for the session.
 std::string set_context_sql(const pqxx::connection& c, const caller& who, bool local);
 /// The BEGIN statement for the options.
 std::string begin_sql(transaction_options options);
