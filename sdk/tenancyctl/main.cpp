@@ -8,6 +8,7 @@
 
 #include "tenancyctl/commands.hpp"
 #include "tenancyctl/conninfo.hpp"
+#include "tenancyctl/control.hpp"
 
 namespace {
 
@@ -18,6 +19,9 @@ constexpr const char* footer =
 
 Examples:
   tenancyctl tenant create acme --name "Acme Ltd."
+  tenancyctl user register ann@example.com --name Ann
+  tenancyctl member add acme ann@example.com editor
+  tenancyctl key create acme nightly --role viewer
   tenancyctl ingest --tenant acme --create-corpus /usr/share/common-licenses
   tenancyctl search --tenant acme "who may copy the program" -k 3
   tenancyctl --json search --tenant acme --mode keyword warranty | jq '.results[].document_title'
@@ -122,13 +126,15 @@ int main(int argc, char** argv) {
     app.add_flag("--json", ctx.json, "print JSON");
     app.add_flag("-q,--quiet", ctx.quiet, "print no more than is asked for");
 
-    auto* organization = app.add_subcommand("organization", "who pays; has tenants. For operators.");
+    auto* organization = app.add_subcommand("org", "organizations: who pays; has tenants. For operators.");
+    organization->alias("organization");
     organization->require_subcommand(1);
     organization_create_arguments new_organization;
     auto* create_organization = organization->add_subcommand("create", "make an organization");
     create_organization->add_option("slug", new_organization.slug, "short name, unique")->required();
     create_organization->add_option("--name", new_organization.name, "name for people");
     create_organization->callback([&] { action = [&] { organization_create(ctx, new_organization); }; });
+    add_organization_commands(organization, ctx, action);
 
     auto* tenant =
         app.add_subcommand("tenant", "the unit of isolation. For operators (grant_control_plane).");
@@ -150,6 +156,14 @@ int main(int argc, char** argv) {
     auto* show_tenant = tenant->add_subcommand("show", "show one tenant");
     show_tenant->add_option("tenant", shown_tenant, "id or slug")->required();
     show_tenant->callback([&] { action = [&] { tenant_show(ctx, shown_tenant); }; });
+    add_tenant_commands(tenant, ctx, action);
+
+    add_user_commands(app, ctx, action);
+    add_member_commands(app, ctx, action);
+    add_key_commands(app, ctx, action);
+    add_agent_commands(app, ctx, action);
+    add_usage_commands(app, ctx, action);
+    add_audit_commands(app, ctx, action);
 
     auto* corpus = app.add_subcommand("corpus", "pairs of tables for documents. For owners (grant_owner).");
     corpus->require_subcommand(1);
