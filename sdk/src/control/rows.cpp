@@ -60,7 +60,9 @@ arguments& arguments::boolean(bool value) {
 }
 
 arguments& arguments::time(const std::optional<timestamp>& value) {
-    return text(value ? std::optional<std::string>{to_string(*value)} : std::nullopt);
+    if (value) return text(to_string(*value));
+    parameters_.append();
+    return *this;
 }
 
 arguments& arguments::interval(std::chrono::seconds value) {

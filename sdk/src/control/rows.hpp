@@ -91,7 +91,8 @@ public:
     }
     template <class Tag>
     arguments& id(const std::optional<basic_id<Tag>>& value) {
-        parameters_.append(value ? std::optional<std::string>{value->to_string()} : std::nullopt);
+        if (value) return id(*value);
+        parameters_.append();
         return *this;
     }
     template <class Number>
