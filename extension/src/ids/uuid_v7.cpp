@@ -1,3 +1,4 @@
+#include "pg/arguments.hpp"
 #include "pg/guard.hpp"
 #include "pure/uuid.hpp"
 
@@ -19,8 +20,5 @@ TENANCY_FUNCTION(tenancy_uuid_v7) {
     std::uint8_t random[8];
     if (!pg_strong_random(random, sizeof random))
         ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not generate random values")));
-    tenancy::uuid made = tenancy::make_uuid_v7(next_unix_microseconds(), random);
-    auto* result = static_cast<pg_uuid_t*>(palloc(sizeof(pg_uuid_t)));
-    std::memcpy(result->data, made.bytes, sizeof made.bytes);
-    PG_RETURN_UUID_P(result);
+    return tenancy::pg::uuid_copy(tenancy::make_uuid_v7(next_unix_microseconds(), random));
 }

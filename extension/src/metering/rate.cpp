@@ -1,6 +1,7 @@
 #include "metering/rate.hpp"
 
 #include "context/errors.hpp"
+#include "pg/arguments.hpp"
 
 namespace tenancy::metering {
 
@@ -122,16 +123,13 @@ extern "C" {
 PGDLLEXPORT PG_FUNCTION_INFO_V1(tenancy_take_rate);
 
 PGDLLEXPORT Datum tenancy_take_rate(PG_FUNCTION_ARGS) {
-    if (PG_ARGISNULL(0))
-        ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("key must not be null")));
+    tenancy::pg::refuse_null(fcinfo, 0, "key");
     // No limit is no question.
     if (PG_ARGISNULL(1)) PG_RETURN_VOID();
     int per_minute = PG_GETARG_INT32(1);
     if (per_minute < 1)
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("per_minute must be 1 or more, not %d", per_minute)));
-    tenancy::uuid key;
-    std::memcpy(key.bytes, PG_GETARG_UUID_P(0)->data, sizeof key.bytes);
-    tenancy::metering::take_rate(key, per_minute);
+    tenancy::metering::take_rate(tenancy::pg::uuid_argument(fcinfo, 0), per_minute);
     PG_RETURN_VOID();
 }
 }

@@ -118,7 +118,7 @@ std::shared_ptr<corpus> open_corpus(const std::string& name) {
     known.emplace(name, entry);
     try {
         registry_relation = pg::guarded([] { return get_relname_relid("corpora", get_namespace_oid("tenancy", false)); });
-        read_registration(registry_relation, *entry);
+        read_registration(*entry);
     } catch (...) {
         known.erase(name);
         throw;

@@ -1,5 +1,6 @@
 #include "search/registry.hpp"
 
+#include "context/row_lookup.hpp"
 #include "pg/guard.hpp"
 
 namespace tenancy::search {
@@ -43,9 +44,6 @@ struct registration {
 
 bool is_of_documents(std::size_t which) { return which >= documents_tenant_id; }
 
-/// The tables may be as new as this moment, whatever snapshot the transaction has: invalidations are, too.
-Snapshot snapshot_of_now() { return IsInParallelMode() ? GetActiveSnapshot() : GetLatestSnapshot(); }
-
 void read_columns(Datum columns, registration& row) {
     Jsonb* map = DatumGetJsonbP(columns);
     for (std::size_t i = 0; i < parts; ++i) {
@@ -56,19 +54,17 @@ void read_columns(Datum columns, registration& row) {
     }
 }
 
-void read_row(Oid registry, const char* name, registration& row) {
-    Oid index = get_relname_relid("corpora_pkey", get_rel_namespace(registry));
-    Relation table = table_open(registry, AccessShareLock);
-    Snapshot snapshot = RegisterSnapshot(snapshot_of_now());
+void read_row(const char* name, registration& row) {
+    // The tables may be as new as this moment, whatever snapshot the transaction has: invalidations are, too.
+    Snapshot snapshot = RegisterSnapshot(context::snapshot_of_now());
     ScanKeyData key;
     ScanKeyInit(&key, corpora_name, BTEqualStrategyNumber, F_TEXTEQ, CStringGetTextDatum(name));
-    SysScanDesc scan = systable_beginscan(table, index, true, snapshot, 1, &key);
-    HeapTuple tuple = systable_getnext(scan);
-    row.found = HeapTupleIsValid(tuple);
+    context::row_lookup found{"corpora", "corpora_pkey", snapshot, 1, &key};
+    row.found = found.found();
     if (row.found) {
         auto column = [&](AttrNumber number) {
             bool is_null; // every column is declared NOT NULL
-            return heap_getattr(tuple, number, RelationGetDescr(table), &is_null);
+            return found.column(number, is_null);
         };
         row.documents = DatumGetObjectId(column(corpora_documents));
         row.chunks = DatumGetObjectId(column(corpora_chunks));
@@ -78,9 +74,8 @@ void read_row(Oid registry, const char* name, registration& row) {
             DirectFunctionCall1(regconfigin, CStringGetDatum(TextDatumGetCString(column(corpora_text_config)))));
         read_columns(column(corpora_columns), row);
     }
-    systable_endscan(scan);
+    found.close();
     UnregisterSnapshot(snapshot);
-    table_close(table, AccessShareLock);
 }
 
 void read_relation(Oid relation, const char*& schema, const char*& name) {
@@ -163,10 +158,10 @@ void check(const registration& row, const std::string& corpus) {
 
 } // namespace
 
-void read_registration(Oid registry, corpus& into) {
+void read_registration(corpus& into) {
     registration row{};
     pg::guarded([&] {
-        read_row(registry, into.name.c_str(), row);
+        read_row(into.name.c_str(), row);
         if (!row.found) return;
         read_relation(row.documents, row.documents_schema, row.documents_name);
         read_relation(row.chunks, row.chunks_schema, row.chunks_name);
