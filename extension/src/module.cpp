@@ -7,6 +7,7 @@
 #include "metering/rate.hpp"
 #include "pg/prelude.hpp"
 #include "search/corpus.hpp"
+#include "store/state.hpp"
 
 extern "C" {
 
@@ -17,6 +18,7 @@ PGDLLEXPORT void _PG_init(void) {
     tenancy::context::register_invalidation();
     tenancy::context::watch_holdable_cursors();
     tenancy::search::register_corpus_invalidation();
+    tenancy::store::register_store_invalidation();
     tenancy::credentials::define_settings();
     tenancy::credentials::request_shared_tries();
     tenancy::audit::register_workers();

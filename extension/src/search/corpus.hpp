@@ -13,6 +13,11 @@ namespace tenancy::search {
 /// The statements that a corpus is read by.
 enum class statement : std::size_t { nearest, distances, words, words_of, rows, document };
 
+/// Columns of the chunks table by their plain names; an empty one is not there.
+struct column_names {
+    std::string tenant, id, content, embedding, tsv;
+};
+
 /// A registered corpus as this backend knows it, with its prepared plans.
 ///
 /// Kept for the backend's life until the registry, a table of it or a schema changes; then the next search reads it
@@ -32,6 +37,9 @@ public:
     uint32 vector_type_hash = 0;
     std::size_t dimensions = 0;
     layout tables;
+    column_names columns;
+    Oid tenant_type = InvalidOid;
+    bool has_exact_tenants = false; ///< equal tenants have equal bytes, as stores need it
     bool is_stale = false;
 
     /// The plan of a statement, prepared when it is first wanted. Needs an SPI connection.

@@ -34,6 +34,7 @@ struct registration {
     const char* columns[parts]; ///< null for a part that the tables do not have
     const char *documents_schema, *documents_name, *chunks_schema, *chunks_name;
     Oid column_types[parts]; ///< invalid where the column is not there
+    bool has_exact_tenants;
     int32 embedding_typmod;
     const char* embedding_type_name;
     bool is_pgvector;
@@ -93,6 +94,7 @@ void read_types(registration& row) {
         Oid collation;
         get_atttypetypmodcoll(relation, number, &row.column_types[i], &typmod, &collation);
         if (i == embedding) row.embedding_typmod = typmod;
+        if (i == tenant_id) row.has_exact_tenants = !OidIsValid(collation) || get_collation_isdeterministic(collation);
     }
 }
 
@@ -180,6 +182,11 @@ void read_registration(corpus& into) {
     into.vector_type = row.vector_type;
     into.vector_type_hash = row.vector_type_hash;
     into.dimensions = static_cast<std::size_t>(row.dimensions);
+
+    auto plain = [&](part which) { return std::string{row.columns[which] ? row.columns[which] : ""}; };
+    into.columns = {plain(tenant_id), plain(id), plain(content), plain(embedding), plain(tsv)};
+    into.tenant_type = row.column_types[tenant_id];
+    into.has_exact_tenants = row.has_exact_tenants;
 
     layout& tables = into.tables;
     tables.chunks = qualified(row.chunks_schema, row.chunks_name);

@@ -1,0 +1,87 @@
+#pragma once
+
+#include "pg/prelude.hpp"
+
+extern "C" {
+#include "nodes/execnodes.h"
+}
+
+/// A store's table and its btree, read and written straight through their access methods: without SQL, privileges or
+/// policies in the way, as an index is.
+///
+/// Everything here calls PostgreSQL and runs under a guard of the caller.
+namespace tenancy::store {
+
+/// A row of a scan. Values point into the page while the visitor runs: columns that are STORAGE PLAIN are not copied.
+class row {
+public:
+    explicit row(TupleTableSlot* slot) noexcept : m_slot{slot} {}
+
+    /// Of a column that is NOT NULL.
+    Datum column(AttrNumber number) const {
+        bool is_null;
+        return slot_getattr(m_slot, number, &is_null);
+    }
+
+    std::string_view bytes(AttrNumber number) const {
+        auto* value = reinterpret_cast<struct varlena*>(DatumGetPointer(column(number)));
+        return {VARDATA_ANY(value), static_cast<std::size_t>(VARSIZE_ANY_EXHDR(value))};
+    }
+
+    const ItemPointerData& place() const noexcept { return m_slot->tts_tid; }
+    TupleTableSlot* slot() const noexcept { return m_slot; }
+
+private:
+    TupleTableSlot* m_slot;
+};
+
+class table {
+public:
+    /// @param name, index of schema tenancy
+    table(const char* name, const char* index, LOCKMODE mode);
+
+    /// Not a destructor: an error of PostgreSQL skips those, and the transaction's abort closes what is open. Locks are
+    /// kept until the transaction ends when it wrote.
+    void close();
+
+    Relation heap() const noexcept { return m_heap; }
+
+    /// Call visit(const row&) for the rows that the keys find, in the index's order, until it returns false.
+    ///
+    /// @param keys of the index's columns: key.sk_attno counts those, not the table's
+    template <typename Visit>
+    void scan(Snapshot snapshot, ScanKey keys, int count, Visit visit) {
+        IndexScanDesc found = begin(snapshot, keys, count);
+        TupleTableSlot* slot = scan_slot();
+        while (index_getnext_slot(found, ForwardScanDirection, slot))
+            if (!visit(row{slot})) break;
+        index_endscan(found);
+        ExecClearTuple(slot);
+    }
+
+    /// Add a row with its index entry, as of the current command.
+    void insert(const Datum* values, const bool* nulls);
+
+    /// Delete a row that the snapshot sees, as of the current command, without waiting.
+    ///
+    /// @returns false when another transaction deletes it, or has
+    bool remove(const ItemPointerData& place, Snapshot snapshot);
+
+private:
+    IndexScanDesc begin(Snapshot snapshot, ScanKey keys, int count);
+    TupleTableSlot* scan_slot();
+
+    Relation m_heap, m_index;
+    LOCKMODE m_mode;
+    TupleTableSlot* m_scan_slot = nullptr;
+    TupleTableSlot* m_insert_slot = nullptr;
+    IndexInfo* m_index_info = nullptr;
+};
+
+/// One of the session's numbers from a sequence of schema tenancy, without asking for privileges.
+std::int64_t next_number(const char* sequence);
+
+/// Try to become the only one who reorganizes a tenant's rows of a store until the transaction ends. Never waits.
+bool try_lock_tenant(const table& of, std::int32_t store, std::string_view tenant);
+
+} // namespace tenancy::store
