@@ -25,12 +25,13 @@ flags=(-std=c++17 -g -O1 -fno-omit-frame-pointer -Iextension/src -Itest/fuzz)
 sanitizers=address,undefined
 # Only what changed since, or what includes something that did.
 [[ -f $work/built ]] || touch -d @0 "$work/built"
-if [[ -n $(find extension/src/credentials extension/src/pure test/fuzz -name '*.hpp' -newer "$work/built") ]]; then
+if [[ -n $(find extension/src/*/pure extension/src/pure test/fuzz -name '*.hpp' -newer "$work/built") ]]; then
     rm -f "$work"/*.o
 fi
 objects=()
-for source in extension/src/credentials/pure/*.cpp; do
-    object=$work/$(basename "$source" .cpp).o
+for source in extension/src/*/pure/*.cpp; do
+    object=${source#extension/src/}
+    object=$work/$(tr / _ <<<"${object%.cpp}").o
     [[ $object -nt $source ]] || "$compiler" "${flags[@]}" -fsanitize=fuzzer-no-link,$sanitizers -c "$source" -o "$object"
     objects+=("$object")
 done

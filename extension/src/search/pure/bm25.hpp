@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 namespace tenancy::search {
@@ -20,6 +21,10 @@ struct bm25_parameters {
 class bm25_statistics {
 public:
     explicit bm25_statistics(std::size_t terms) : m_holding(terms, 0) {}
+
+    /// Counted elsewhere: chunks, words of all chunks, and chunks that hold each term.
+    bm25_statistics(std::uint64_t chunks, std::uint64_t length, std::vector<std::uint64_t> holding)
+        : m_chunks{chunks}, m_length{length}, m_holding{std::move(holding)} {}
 
     void add_chunk(std::uint64_t length) noexcept {
         ++m_chunks;

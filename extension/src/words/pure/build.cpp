@@ -1,0 +1,261 @@
+#include "pure/pure.hpp"
+
+#include "words/pure/build.hpp"
+
+#include <algorithm>
+#include <unordered_map>
+
+namespace tenancy::words {
+
+namespace {
+
+constexpr std::uint32_t nowhere = UINT32_MAX;
+
+/// The words of some documents, turned from chunk by chunk to lexeme by lexeme.
+class inverter {
+public:
+    void add(std::uint32_t chunk, document_reader& from) {
+        word one;
+        while (from.next(one)) {
+            auto [known, is_new] = m_numbers.try_emplace(one.lexeme, static_cast<std::uint32_t>(m_lexemes.size()));
+            if (is_new) m_lexemes.push_back({one.lexeme, 0});
+            ++m_lexemes[known->second].count;
+            auto places_at = one.places ? static_cast<std::uint32_t>(m_places.size()) : nowhere;
+            if (one.places) m_places.insert(m_places.end(), one.places, one.places + one.frequency);
+            m_items.push_back({known->second, chunk, one.frequency, places_at});
+        }
+    }
+
+    void write(segment_writer& into) {
+        // Items came in the order of chunks; a stable counting sort by lexeme keeps it in each.
+        std::vector<std::size_t> ends(m_lexemes.size());
+        std::size_t end = 0;
+        for (std::size_t i = 0; i < m_lexemes.size(); ++i)
+            ends[i] = end += m_lexemes[i].count;
+        std::vector<std::uint32_t> order(m_items.size());
+        std::vector<std::size_t> next(ends);
+        for (std::size_t i = m_items.size(); i-- > 0;)
+            order[--next[m_items[i].lexeme]] = static_cast<std::uint32_t>(i);
+
+        std::vector<std::uint32_t> sorted(m_lexemes.size());
+        for (std::size_t i = 0; i < sorted.size(); ++i)
+            sorted[i] = static_cast<std::uint32_t>(i);
+        std::sort(sorted.begin(), sorted.end(),
+                  [&](std::uint32_t a, std::uint32_t b) { return m_lexemes[a].text < m_lexemes[b].text; });
+        for (std::uint32_t lexeme : sorted) {
+            into.begin(m_lexemes[lexeme].text);
+            for (std::size_t i = next[lexeme]; i < ends[lexeme]; ++i) {
+                const item& one = m_items[order[i]];
+                into.add(one.chunk, one.frequency, one.places_at == nowhere ? nullptr : &m_places[one.places_at]);
+            }
+        }
+        into.finish();
+    }
+
+private:
+    struct entry {
+        std::string_view text;
+        std::size_t count;
+    };
+    struct item {
+        std::uint32_t lexeme, chunk, frequency, places_at;
+    };
+
+    std::unordered_map<std::string_view, std::uint32_t> m_numbers;
+    std::vector<entry> m_lexemes;
+    std::vector<item> m_items;
+    std::vector<std::uint16_t> m_places;
+};
+
+/// A chunk of one of the segments that are merged.
+struct member {
+    identity who;
+    std::uint32_t input, chunk;
+
+    friend bool operator<(const member& a, const member& b) noexcept {
+        if (!(a.who == b.who)) return a.who < b.who;
+        return a.input != b.input ? a.input < b.input : a.chunk < b.chunk;
+    }
+};
+
+void read_members(const merge_input& input, std::uint32_t number, std::vector<member>& into) {
+    std::vector<identity> page;
+    std::uint32_t chunk = 0;
+    for (std::uint32_t i = 0; chunk < input.head.chunks; ++i) {
+        parse_ids_page(input.from->page(part::ids, i), page);
+        if (page.size() != on_page(input.head.chunks, ids_per_page, i)) refuse_corrupt("A page of ids has a wrong size.");
+        for (const identity& who : page)
+            into.push_back({who, number, chunk++});
+    }
+}
+
+std::vector<std::uint32_t> read_lengths(const merge_input& input) {
+    std::vector<std::uint32_t> all, page;
+    for (std::uint32_t i = 0; all.size() < input.head.chunks; ++i) {
+        parse_lengths_page(input.from->page(part::lengths, i), page);
+        if (page.size() != on_page(input.head.chunks, lengths_per_page, i))
+            refuse_corrupt("A page of lengths has a wrong size.");
+        all.insert(all.end(), page.begin(), page.end());
+    }
+    return all;
+}
+
+/// Take out of both lists, which are sorted, what `equal` finds in both.
+template <typename Less>
+void cancel(std::vector<member>& came, std::vector<member>& went, Less less) {
+    std::vector<member> came_left, went_left;
+    std::size_t i = 0, j = 0;
+    while (i < came.size() || j < went.size()) {
+        if (j == went.size() || (i < came.size() && less(came[i], went[j]))) {
+            came_left.push_back(came[i++]);
+        } else if (i == came.size() || less(went[j], came[i])) {
+            went_left.push_back(went[j++]);
+        } else {
+            ++i;
+            ++j;
+        }
+    }
+    came = std::move(came_left);
+    went = std::move(went_left);
+}
+
+/// Write some members of the inputs as one segment.
+void write_members(const std::vector<merge_input>& inputs, const std::vector<std::vector<std::uint32_t>>& lengths,
+                   bool is_negative, const member* first, std::size_t count, segment_sink& sink) {
+    std::vector<identity> chunks(count);
+    std::vector<std::uint32_t> words(count);
+    std::vector<std::vector<std::uint32_t>> renumbered(inputs.size());
+    for (std::size_t i = 0; i < count; ++i) {
+        const member& one = first[i];
+        chunks[i] = one.who;
+        words[i] = lengths[one.input][one.chunk];
+        auto& numbers = renumbered[one.input];
+        if (numbers.empty()) numbers.assign(inputs[one.input].head.chunks, nowhere);
+        numbers[one.chunk] = static_cast<std::uint32_t>(i);
+    }
+
+    struct walking {
+        std::size_t input;
+        segment_walk walk;
+        std::string lexeme;
+        posting_cursor postings;
+        bool is_more;
+    };
+    std::vector<walking> walks;
+    for (std::size_t i = 0; i < inputs.size(); ++i)
+        if (!renumbered[i].empty()) walks.push_back({i, {*inputs[i].from, inputs[i].head.chunks}, {}, {}, false});
+    for (auto& one : walks)
+        one.is_more = one.walk.next(one.lexeme, one.postings);
+
+    segment_writer writer{is_negative, chunks, words, sink.begin_segment()};
+    std::vector<posting> postings;
+    for (;;) {
+        const std::string* least = nullptr;
+        for (const auto& one : walks)
+            if (one.is_more && (least == nullptr || one.lexeme < *least)) least = &one.lexeme;
+        if (least == nullptr) break;
+        std::string lexeme = *least;
+
+        postings.clear();
+        for (auto& one : walks) {
+            if (!one.is_more || one.lexeme != lexeme) continue;
+            while (one.postings.next()) {
+                std::uint32_t number = renumbered[one.input][one.postings.at().chunk];
+                if (number == nowhere) continue;
+                postings.push_back(one.postings.at());
+                postings.back().chunk = number;
+            }
+            one.is_more = one.walk.next(one.lexeme, one.postings);
+        }
+        if (postings.empty()) continue;
+        std::sort(postings.begin(), postings.end(),
+                  [](const posting& a, const posting& b) { return a.chunk < b.chunk; });
+        writer.begin(lexeme);
+        for (const posting& one : postings)
+            writer.add(one.chunk, one.frequency, one.has_places ? one.places.data() : nullptr);
+    }
+    writer.finish();
+}
+
+void write_all(const std::vector<merge_input>& inputs, const std::vector<std::vector<std::uint32_t>>& lengths,
+               bool is_negative, const std::vector<member>& members, segment_sink& into) {
+    for (std::size_t i = 0; i < members.size(); i += most_chunks)
+        write_members(inputs, lengths, is_negative, &members[i], std::min<std::size_t>(most_chunks, members.size() - i), into);
+}
+
+} // namespace
+
+void build_segments(bool is_negative, std::vector<document>& documents, segment_sink& into) {
+    std::sort(documents.begin(), documents.end(),
+              [](const document& a, const document& b) { return a.who < b.who; });
+    for (std::size_t begin = 0; begin < documents.size(); begin += most_chunks) {
+        std::size_t count = std::min<std::size_t>(most_chunks, documents.size() - begin);
+        inverter words;
+        std::vector<identity> chunks;
+        std::vector<std::uint32_t> lengths;
+        for (std::size_t i = 0; i < count; ++i) {
+            const document& one = documents[begin + i];
+            document_reader from{one.bytes};
+            chunks.push_back(one.who);
+            lengths.push_back(from.length());
+            words.add(static_cast<std::uint32_t>(i), from);
+        }
+        segment_writer writer{is_negative, chunks, lengths, into.begin_segment()};
+        words.write(writer);
+    }
+}
+
+void merge_segments(const std::vector<merge_input>& inputs, bool is_everything, segment_sink& into) {
+    std::vector<member> came, went;
+    std::vector<std::vector<std::uint32_t>> lengths;
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+        read_members(inputs[i], static_cast<std::uint32_t>(i), inputs[i].head.is_negative ? went : came);
+        lengths.push_back(read_lengths(inputs[i]));
+    }
+    std::sort(came.begin(), came.end());
+    std::sort(went.begin(), went.end());
+    cancel(came, went, [](const member& a, const member& b) { return a.who < b.who; });
+    if (is_everything) {
+        cancel(came, went, [](const member& a, const member& b) {
+            return std::memcmp(a.who.id.bytes, b.who.id.bytes, sizeof a.who.id.bytes) < 0;
+        });
+        went.clear();
+    }
+    write_all(inputs, lengths, false, came, into);
+    write_all(inputs, lengths, true, went, into);
+}
+
+void memory_segment::put(part kind, std::string_view key, std::uint32_t number, std::string_view bytes) {
+    rows[{kind, std::string{key}, number}] = bytes;
+}
+
+std::string_view memory_segment::page(part kind, std::uint32_t number) {
+    auto found = rows.find({kind, {}, number});
+    if (found == rows.end()) refuse_corrupt("A page of a segment is missing.");
+    return found->second;
+}
+
+void memory_segment::blocks_of(part kind, std::string_view lexeme, std::vector<std::string>& into) {
+    auto begin = rows.lower_bound({kind, {}, 0});
+    auto end = rows.upper_bound({kind, std::string{lexeme}, UINT32_MAX});
+    auto at = end;
+    while (at != begin) {
+        --at;
+        if (at->first.key != lexeme || at->first.number == 0) break;
+    }
+    for (; at != end; ++at)
+        into.push_back(at->second);
+}
+
+bool memory_segment::next_block(part kind, std::string& into, bool from_the_start) {
+    auto& next = m_next[static_cast<std::size_t>(kind)];
+    if (from_the_start) next = rows.lower_bound({kind, {}, 0});
+    if (next == rows.end() || next->first.kind != kind) return false;
+    into = next->second;
+    ++next;
+    return true;
+}
+
+segment_head memory_segment::head() { return segment_head::parse(page(part::head, 0)); }
+
+} // namespace tenancy::words

@@ -1,0 +1,103 @@
+#pragma once
+
+#include "words/pure/parts.hpp"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace tenancy::words {
+
+/// A lexeme in one chunk of a segment.
+struct posting {
+    std::uint32_t chunk;
+    std::uint32_t frequency;
+    bool has_places = false;
+    std::vector<std::uint16_t> places; ///< `frequency` of them, where has_places and they were read
+};
+
+/// Writes the rows of a segment: its chunks first, then lexeme by lexeme in bytewise order, chunks ascending in each.
+class segment_writer {
+public:
+    /// @param chunks  at most most_chunks, in order
+    /// @param lengths words of each
+    segment_writer(bool is_negative, const std::vector<identity>& chunks, const std::vector<std::uint32_t>& lengths,
+                   part_sink& into);
+
+    void begin(std::string_view lexeme);
+    void add(std::uint32_t chunk, std::uint32_t frequency, const std::uint16_t* places);
+    void finish();
+
+private:
+    block_writer m_postings, m_places;
+    std::string m_unit;
+    std::uint32_t m_before = 0;
+};
+
+/// Goes through the chunks of a segment in which a lexeme stands.
+class posting_cursor {
+public:
+    posting_cursor() = default;
+
+    /// @param chunks      of the segment
+    /// @param with_places whether next() reads them, too
+    posting_cursor(part_source& from, std::string_view lexeme, std::uint32_t chunks, bool with_places);
+
+    /// Of one list of a block each, for a walk through a whole segment.
+    posting_cursor(std::uint32_t chunks, bool with_places) : m_chunks{chunks}, m_with_places{with_places} {}
+    void add_list(std::string_view payload, std::uint32_t count) { m_postings.push_back({std::string{payload}, count}); }
+    void add_places(std::string_view payload, std::uint32_t count) { m_places.push_back({std::string{payload}, count}); }
+
+    bool next();
+    const posting& at() const noexcept { return m_at; }
+
+private:
+    struct list {
+        std::string payload;
+        std::uint32_t count;
+    };
+
+    static void find_lists(part_source& from, part kind, std::string_view lexeme, std::vector<list>& into);
+    void read_places();
+
+    std::vector<list> m_postings, m_places;
+    std::size_t m_posting_list = 0, m_place_list = 0;
+    reader m_posting_bytes, m_place_bytes;
+    std::uint32_t m_left = 0, m_places_left = 0;
+    std::uint32_t m_chunks = 0;
+    std::int64_t m_before = -1;
+    bool m_with_places = false;
+    posting m_at{};
+};
+
+/// Goes through all lexemes of a segment in order, each with its postings and places.
+class segment_walk {
+public:
+    segment_walk(part_source& from, std::uint32_t chunks) : m_postings{from, part::postings}, m_places{from, part::places}, m_chunks{chunks} {}
+
+    /// The next lexeme; false at the end.
+    bool next(std::string& lexeme, posting_cursor& into);
+
+private:
+    /// The lists of one kind, block by block.
+    class lists {
+    public:
+        lists(part_source& from, part kind) : m_from{from}, m_kind{kind} {}
+        bool peek(block_entry& entry);
+        void pop() { m_has_entry = false; }
+
+    private:
+        part_source& m_from;
+        part m_kind;
+        std::string m_block;
+        bool m_is_started = false, m_has_block = false, m_has_entry = false;
+        block_reader m_reader{std::string_view{"\1", 1}};
+        block_entry m_entry{};
+    };
+
+    lists m_postings, m_places;
+    std::uint32_t m_chunks;
+};
+
+} // namespace tenancy::words
