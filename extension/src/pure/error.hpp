@@ -26,6 +26,7 @@ inline constexpr char insufficient_privilege[] = "42501";
 inline constexpr char undefined_object[] = "42704";
 inline constexpr char feature_not_supported[] = "0A000";
 inline constexpr char internal_error[] = "XX000";
+inline constexpr char data_corrupted[] = "XX001";
 } // namespace sqlstate
 
 /// An error on its way to the client: SQLSTATE, message, and where they help DETAIL and HINT.

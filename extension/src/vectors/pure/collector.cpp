@@ -1,0 +1,113 @@
+#include "pure/pure.hpp"
+
+#include "vectors/pure/collector.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace tenancy::vectors {
+
+namespace {
+
+bool comes_before(const candidate& a, const candidate& b) noexcept {
+    if (a.upper != b.upper) return a.upper > b.upper;
+    return search::key_less(a.id, b.id);
+}
+
+} // namespace
+
+std::size_t collector::id_hash::operator()(const uuid& id) const noexcept {
+    // Time stands in the first half of a version 7 id, random bits in the second.
+    std::uint64_t words[2];
+    std::memcpy(words, id.bytes, sizeof words);
+    return static_cast<std::size_t>((words[0] ^ words[1]) * 0x9e3779b97f4a7c15u >> 16);
+}
+
+collector::collector(const query& asked, std::int64_t count, float floor, std::size_t capacity)
+    : m_asked{asked}, m_count{count > 0 ? static_cast<std::size_t>(count) : 0}, m_floor{floor}, m_cut{floor},
+      m_most{std::max<std::size_t>(capacity, 1)} {
+    m_capacity = m_count < m_most / 4 ? std::min(m_most, least_capacity + 4 * m_count) : m_most;
+}
+
+void collector::offer(const candidate& one) {
+    if (!(one.upper >= m_floor)) return;
+    if (!m_is_first && !comes_before(m_behind, one)) return;
+    if (m_kept.size() < m_capacity) {
+        ++m_counts.offered;
+        m_kept.push_back(one);
+        std::push_heap(m_kept.begin(), m_kept.end(), comes_before);
+    } else {
+        m_passed_over = true;
+        if (!comes_before(one, m_kept.front())) return;
+        ++m_counts.offered;
+        std::pop_heap(m_kept.begin(), m_kept.end(), comes_before);
+        m_kept.back() = one;
+        std::push_heap(m_kept.begin(), m_kept.end(), comes_before);
+    }
+    if (m_kept.size() == m_capacity) m_cut = std::max(m_cut, m_kept.front().upper);
+}
+
+void collector::end_scan() {
+    ++m_counts.scans;
+    std::sort_heap(m_kept.begin(), m_kept.end(), comes_before);
+    m_next = 0;
+}
+
+bool collector::is_settled(const candidate& next) const noexcept {
+    if (m_best.size() < m_count) return false;
+    if (m_count == 0) return true;
+    const search::ranked& last = m_best.front();
+    double reach = m_asked.score_of(next.upper);
+    if (last.score != reach) return last.score > reach;
+    // Candidates are in the order of ids only where their bounds are equal: two bounds may have one score.
+    return search::key_less(last.key, next.id) &&
+           m_asked.score_of(std::nextafter(next.upper, -std::numeric_limits<float>::infinity())) < reach;
+}
+
+std::size_t collector::take(candidate* to, std::size_t most) {
+    std::size_t taken = 0;
+    while (taken < most && m_next < m_kept.size() && !is_settled(m_kept[m_next])) {
+        const candidate& next = m_kept[m_next++];
+        if (!m_given.insert(next.id).second) continue;
+        to[taken++] = next;
+    }
+    m_counts.taken += taken;
+    return taken;
+}
+
+void collector::score(const candidate& of, double exact) {
+    ++m_counts.scored;
+    search::ranked row{of.id, exact};
+    if (m_best.size() < m_count) {
+        m_best.push_back(row);
+        std::push_heap(m_best.begin(), m_best.end(), search::ranks_before);
+    } else if (m_count > 0 && search::ranks_before(row, m_best.front())) {
+        std::pop_heap(m_best.begin(), m_best.end(), search::ranks_before);
+        m_best.back() = row;
+        std::push_heap(m_best.begin(), m_best.end(), search::ranks_before);
+    }
+}
+
+bool collector::is_complete() {
+    if (!m_passed_over) return true;
+    // Something was passed over, so something was kept; all that was passed over ranks behind the last of it.
+    if (m_next < m_kept.size() || is_settled(m_kept.back())) return true;
+
+    m_behind = m_kept.back();
+    m_is_first = m_passed_over = false;
+    m_kept.clear();
+    m_capacity = std::min(m_most, m_capacity * 8);
+    m_cut = m_floor;
+    if (m_best.size() >= m_count) m_cut = std::max(m_cut, m_asked.key_of(m_best.front().score));
+    m_floor = m_cut;
+    return false;
+}
+
+std::vector<search::ranked> collector::result() {
+    std::sort_heap(m_best.begin(), m_best.end(), search::ranks_before);
+    m_kept.clear();
+    m_given.clear();
+    return std::move(m_best);
+}
+
+} // namespace tenancy::vectors

@@ -1,0 +1,220 @@
+#include "pure/pure.hpp"
+
+#include "vectors/pure/kernels.hpp"
+#include "vectors/pure/rotation.hpp"
+
+#include <cstring>
+
+#if defined(__x86_64__) && defined(__GNUC__)
+#define TENANCY_X86 1
+// gcc 12's own headers make undefined registers in a way that it then warns of.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#ifndef __clang__
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
+#include <immintrin.h>
+#pragma GCC diagnostic pop
+#endif
+
+namespace tenancy::vectors {
+
+namespace {
+
+constexpr std::size_t rounded_up(std::size_t dims) noexcept { return (dims + lane_bytes - 1) / lane_bytes * lane_bytes; }
+
+/// Rows may be read up to the next multiple of lane_bytes; the query is zero there.
+using row_product = std::int32_t (*)(const query_planes&, const std::uint8_t*) noexcept;
+using four_products = void (*)(const query_planes&, const std::uint8_t* const (&rows)[4], std::int32_t*) noexcept;
+
+std::int32_t without_bias(const query_planes& with, std::uint32_t sum) noexcept {
+    return static_cast<std::int32_t>(sum - with.bias);
+}
+
+std::int32_t portable_product(const query_planes& with, const std::uint8_t* row) noexcept {
+    // Unsigned, as the sum with the bias may wrap.
+    std::uint32_t sum = 0;
+    for (std::size_t i = 0; i < with.dims; ++i)
+        sum += static_cast<std::uint32_t>(with.numbers[i] * static_cast<int>(row[i]));
+    return without_bias(with, sum);
+}
+
+void portable_four(const query_planes& with, const std::uint8_t* const (&rows)[4], std::int32_t* products) noexcept {
+    for (int r = 0; r < 4; ++r)
+        products[r] = portable_product(with, rows[r]);
+}
+
+#ifdef TENANCY_X86
+
+#define TENANCY_AVX2 __attribute__((target("avx2")))
+#define TENANCY_VNNI __attribute__((target("avx512f,avx512bw,avx512vl,avx512vnni")))
+
+TENANCY_AVX2 inline std::uint32_t sum_of(__m256i lanes) noexcept {
+    __m128i sums = _mm_add_epi32(_mm256_castsi256_si128(lanes), _mm256_extracti128_si256(lanes, 1));
+    sums = _mm_add_epi32(sums, _mm_shuffle_epi32(sums, 0x4e));
+    sums = _mm_add_epi32(sums, _mm_shuffle_epi32(sums, 0xb1));
+    return static_cast<std::uint32_t>(_mm_cvtsi128_si32(sums));
+}
+
+TENANCY_AVX2 std::int32_t avx2_product(const query_planes& with, const std::uint8_t* row) noexcept {
+    __m256i even = _mm256_setzero_si256(), odd = even;
+    for (std::size_t i = 0; i < with.dims; i += 32) {
+        __m256i codes = _mm256_cvtepu8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(row + i)));
+        __m256i more = _mm256_cvtepu8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(row + i + 16)));
+        __m256i numbers = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(with.numbers + i));
+        __m256i others = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(with.numbers + i + 16));
+        even = _mm256_add_epi32(even, _mm256_madd_epi16(codes, numbers));
+        odd = _mm256_add_epi32(odd, _mm256_madd_epi16(more, others));
+    }
+    return without_bias(with, sum_of(_mm256_add_epi32(even, odd)));
+}
+
+TENANCY_AVX2 void avx2_four(const query_planes& with, const std::uint8_t* const (&rows)[4],
+                            std::int32_t* products) noexcept {
+    __m256i sums[4] = {};
+    for (std::size_t i = 0; i < with.dims; i += 16) {
+        __m256i numbers = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(with.numbers + i));
+        for (int r = 0; r < 4; ++r) {
+            __m256i codes = _mm256_cvtepu8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(rows[r] + i)));
+            sums[r] = _mm256_add_epi32(sums[r], _mm256_madd_epi16(codes, numbers));
+        }
+    }
+    for (int r = 0; r < 4; ++r)
+        products[r] = without_bias(with, sum_of(sums[r]));
+}
+
+TENANCY_VNNI std::int32_t vnni_product(const query_planes& with, const std::uint8_t* row) noexcept {
+    __m512i high = _mm512_setzero_si512(), low = high;
+    for (std::size_t i = 0; i < with.dims; i += 64) {
+        __m512i codes = _mm512_loadu_si512(row + i);
+        high = _mm512_dpbusd_epi32(high, codes, _mm512_loadu_si512(with.high + i));
+        low = _mm512_dpbusd_epi32(low, codes, _mm512_loadu_si512(with.low + i));
+    }
+    __m512i sums = _mm512_add_epi32(_mm512_slli_epi32(high, 7), low);
+    return without_bias(with, static_cast<std::uint32_t>(_mm512_reduce_add_epi32(sums)));
+}
+
+/// The sum of the lanes of each of four registers.
+TENANCY_VNNI inline __m128i four_sums(__m512i a, __m512i b, __m512i c, __m512i d) noexcept {
+    __m512i ab = _mm512_add_epi32(_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b));
+    __m512i cd = _mm512_add_epi32(_mm512_unpacklo_epi32(c, d), _mm512_unpackhi_epi32(c, d));
+    __m512i abcd = _mm512_add_epi32(_mm512_unpacklo_epi64(ab, cd), _mm512_unpackhi_epi64(ab, cd));
+    __m256i half = _mm256_add_epi32(_mm512_castsi512_si256(abcd), _mm512_extracti64x4_epi64(abcd, 1));
+    return _mm_add_epi32(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1));
+}
+
+TENANCY_VNNI void vnni_four(const query_planes& with, const std::uint8_t* const (&rows)[4],
+                            std::int32_t* products) noexcept {
+    __m512i high[4] = {}, low[4] = {};
+    for (std::size_t i = 0; i < with.dims; i += 64) {
+        __m512i query_high = _mm512_loadu_si512(with.high + i);
+        __m512i query_low = _mm512_loadu_si512(with.low + i);
+        for (int r = 0; r < 4; ++r) {
+            __m512i codes = _mm512_loadu_si512(rows[r] + i);
+            high[r] = _mm512_dpbusd_epi32(high[r], codes, query_high);
+            low[r] = _mm512_dpbusd_epi32(low[r], codes, query_low);
+        }
+    }
+    for (int r = 0; r < 4; ++r)
+        high[r] = _mm512_add_epi32(_mm512_slli_epi32(high[r], 7), low[r]);
+    __m128i sums = four_sums(high[0], high[1], high[2], high[3]);
+    sums = _mm_sub_epi32(sums, _mm_set1_epi32(static_cast<int>(with.bias)));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(products), sums);
+}
+
+#endif
+
+struct routines {
+    row_product one;
+    four_products four;
+};
+
+routines routines_of(kernel which) noexcept {
+#ifdef TENANCY_X86
+    if (which == kernel::avx512_vnni) return {vnni_product, vnni_four};
+    if (which == kernel::avx2) return {avx2_product, avx2_four};
+#endif
+    (void)which;
+    return {portable_product, portable_four};
+}
+
+/// A row at the end of what may be read goes through a copy.
+std::int32_t product_at_end(row_product of, const query_planes& with, const std::uint8_t* row) noexcept {
+    std::uint8_t copy[rounded_up(most_dimensions)];
+    std::memcpy(copy, row, with.dims);
+    std::memset(copy + with.dims, 0, rounded_up(with.dims) - with.dims);
+    return of(with, copy);
+}
+
+/// Rows whose whole lanes may be read.
+std::size_t open_rows(std::size_t dims, std::size_t rows, std::size_t readable) noexcept {
+    std::size_t spill = rounded_up(dims) - dims;
+    while (rows > 0 && rows * dims + spill > readable)
+        --rows;
+    return rows;
+}
+
+} // namespace
+
+bool is_supported(kernel which) noexcept {
+    switch (which) {
+    case kernel::portable:
+        return true;
+#ifdef TENANCY_X86
+    case kernel::avx2:
+        return __builtin_cpu_supports("avx2");
+    case kernel::avx512_vnni:
+        return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+               __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vnni");
+#endif
+    default:
+        return false;
+    }
+}
+
+kernel best_kernel() noexcept {
+    static const kernel best = is_supported(kernel::avx512_vnni) ? kernel::avx512_vnni
+                               : is_supported(kernel::avx2)      ? kernel::avx2
+                                                                 : kernel::portable;
+    return best;
+}
+
+const char* name_of(kernel which) noexcept {
+    switch (which) {
+    case kernel::avx2:
+        return "avx2";
+    case kernel::avx512_vnni:
+        return "avx512_vnni";
+    case kernel::portable:
+        break;
+    }
+    return "portable";
+}
+
+void multiply(kernel by, const query_planes& with, const std::uint8_t* codes, std::size_t rows, std::size_t readable,
+              std::int32_t* products) noexcept {
+    routines use = routines_of(by);
+    std::size_t dims = with.dims, open = open_rows(dims, rows, readable), row = 0;
+    for (; row + 4 <= open; row += 4) {
+        const std::uint8_t* const four[4] = {codes + row * dims, codes + (row + 1) * dims, codes + (row + 2) * dims,
+                                             codes + (row + 3) * dims};
+        use.four(with, four, products + row);
+    }
+    for (; row < open; ++row)
+        products[row] = use.one(with, codes + row * dims);
+    for (; row < rows; ++row)
+        products[row] = product_at_end(use.one, with, codes + row * dims);
+}
+
+void multiply_chosen(kernel by, const query_planes& with, const std::uint8_t* codes, std::size_t readable,
+                     const std::uint32_t* places, std::size_t count, std::int32_t* products) noexcept {
+    routines use = routines_of(by);
+    std::size_t dims = with.dims, width = rounded_up(dims);
+    for (std::size_t i = 0; i < count; ++i) {
+        std::size_t offset = places[i] * dims;
+        products[i] = offset + width <= readable ? use.one(with, codes + offset)
+                                                 : product_at_end(use.one, with, codes + offset);
+    }
+}
+
+} // namespace tenancy::vectors

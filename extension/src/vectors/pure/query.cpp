@@ -1,0 +1,172 @@
+#include "pure/pure.hpp"
+
+#include "vectors/pure/query.hpp"
+#include "vectors/pure/rounding.hpp"
+
+#include <algorithm>
+#include <limits>
+
+namespace tenancy::vectors {
+
+namespace {
+
+constexpr int greatest_number = 127 * 128 + 63;
+constexpr double greatest_product = 2147483647.0;
+constexpr float infinite = std::numeric_limits<float>::infinity();
+
+/// Sums of squares and products of ours in double, one rounding to float.
+constexpr double own_error = 0x1p-22;
+
+/// What vanishing products of floats may add to an inner product: 4,000 times 2^-149, and some room.
+constexpr double vanishing = 0x1p-120;
+
+} // namespace
+
+query::query(metric by, const float* values, std::size_t dims, kernel use)
+    : m_metric{by}, m_dims{dims}, m_kernel{use}, m_direction(dims) {
+    std::size_t padded = (dims + lane_bytes - 1) / lane_bytes * lane_bytes;
+    m_numbers.resize(padded);
+    m_high.resize(padded);
+    m_low.resize(padded);
+    // Products are rounded once and added in any order: at most `dims` roundings on the way of each.
+    m_float_error = 1.05 * static_cast<double>(dims + 4) * 0x1p-24;
+
+    double squares = 0;
+    for (std::size_t i = 0; i < dims; ++i)
+        squares += static_cast<double>(values[i]) * values[i];
+    double norm = std::sqrt(squares);
+    m_is_zero = norm == 0;
+    if (m_is_zero) return;
+    bool is_small = norm < least_norm;
+    if (!(norm <= greatest_norm) || (is_small && by == metric::cosine)) {
+        m_is_bounded = false;
+        return;
+    }
+    m_norm = by == metric::cosine ? 1 : norm;
+
+    double error = 1;
+    if (!is_small) {
+        for (std::size_t i = 0; i < dims; ++i)
+            m_direction[i] = static_cast<float>(values[i] / norm);
+        rotation{dims}.apply(m_direction.data());
+
+        double greatest = 0, sum = 0;
+        for (float value : m_direction) {
+            greatest = std::max(greatest, static_cast<double>(std::fabs(value)));
+            sum += std::fabs(value);
+        }
+        // Products with codes must fit 32 bits; the rounding of each number adds a half at most.
+        double most = std::min<double>(greatest_number, (greatest_product / 127 - static_cast<double>(dims)) * greatest / sum);
+        double step = greatest / std::floor(most), errors = 0, number_squares = 0;
+        std::int64_t numbers = 0;
+        for (std::size_t i = 0; i < dims; ++i) {
+            int number = static_cast<int>(std::lrint(m_direction[i] / step));
+            number = std::clamp(number, -greatest_number, greatest_number);
+            int high = (number + 64) >> 7;
+            m_numbers[i] = static_cast<std::int16_t>(number);
+            m_high[i] = static_cast<std::int8_t>(high);
+            m_low[i] = static_cast<std::int8_t>(number - 128 * high);
+            numbers += number;
+            number_squares += static_cast<double>(number) * number;
+            double off = m_direction[i] - step * number;
+            errors += off * off;
+        }
+        m_bias = static_cast<std::uint32_t>(numbers * code_zero);
+        m_step = step * m_norm;
+        m_squares = m_step * m_step * number_squares;
+        error = std::sqrt(errors) * (1 + 0x1p-30) + rotation::relative_error;
+    }
+    m_error = error * m_norm;
+    // What a code stands for is never longer than its vector by more than rounding.
+    m_slack = 1.01 * m_error + m_norm * ((by == metric::cosine ? 2 : 1) * m_float_error + own_error);
+}
+
+double query::score_of(float key) const noexcept {
+    switch (m_metric) {
+    case metric::cosine:
+        return std::min(1.0, static_cast<double>(key));
+    case metric::inner_product:
+        return key;
+    case metric::l2:
+        break;
+    }
+    return 1 / (1 - static_cast<double>(key));
+}
+
+float query::key_of(double score) const noexcept {
+    double key = score;
+    if (m_metric == metric::l2) {
+        if (!(score > 0)) return -infinite;
+        key = 1 - 1 / std::min(score, 1.0);
+    }
+    if (std::isfinite(key)) key -= std::fabs(key) * own_error + 0x1p-50;
+    return static_cast<float>(key);
+}
+
+bool query::keys(const std::int32_t* products, const code_facts_view& facts, std::size_t count, float* approximate,
+                 float* upper) const noexcept {
+    bool good = true;
+    if (!m_is_bounded) {
+        float unbounded = m_metric == metric::cosine ? 1 : m_metric == metric::l2 ? 0 : infinite;
+        for (std::size_t i = 0; i < count; ++i) {
+            approximate[i] = 0;
+            upper[i] = unbounded;
+        }
+        return true;
+    }
+    if (m_is_zero && m_metric != metric::l2) {
+        // Exactly so for all, which settles ties by id without looking at a row.
+        std::fill_n(approximate, count, 0.0f);
+        std::fill_n(upper, count, 0.0f);
+        return true;
+    }
+    switch (m_metric) {
+    case metric::cosine:
+        for (std::size_t i = 0; i < count; ++i) {
+            double scale = facts.scales[i], residual = facts.residuals[i];
+            double near = m_step * scale * products[i];
+            double slack = scale + residual > 0 ? m_slack : 0;
+            approximate[i] = static_cast<float>(near);
+            upper[i] = std::min(1.0f, round_up(near + residual + slack));
+            good &= scale >= 0 && residual >= 0 && near == near;
+        }
+        break;
+    case metric::inner_product:
+        for (std::size_t i = 0; i < count; ++i) {
+            double scale = facts.scales[i], residual = facts.residuals[i], norm = facts.norms[i];
+            double near = m_step * scale * products[i];
+            double slack = m_slack * norm + (norm + residual > 0 ? vanishing : 0);
+            approximate[i] = static_cast<float>(near);
+            upper[i] = round_up(near + m_norm * residual + slack);
+            good &= scale >= 0 && residual >= 0 && norm >= 0 && upper[i] == upper[i];
+        }
+        break;
+    case metric::l2:
+        for (std::size_t i = 0; i < count; ++i) {
+            double scale = facts.scales[i], residual = facts.residuals[i], norm = facts.norms[i];
+            double norm_squares = norm * norm;
+            double squares = m_squares + norm_squares - 2 * m_step * scale * products[i];
+            double least = squares - own_error * norm_squares - own_error * 0x1p-20 * m_squares;
+            double distance = std::sqrt(std::max(0.0, least)) - residual - m_error;
+            distance = distance * (1 - m_float_error) - 0x1p-68;
+            approximate[i] = -static_cast<float>(std::sqrt(std::max(0.0, squares)));
+            upper[i] = round_up(-std::max(0.0, distance));
+            good &= scale >= 0 && residual >= 0 && norm >= 0 && squares == squares;
+        }
+        break;
+    }
+    return good;
+}
+
+float query::refined(float approximate, float upper, const code_facts& facts) const noexcept {
+    if (!m_is_bounded || m_metric == metric::l2 || !(facts.residual < infinite) || facts.scale == 0) return upper;
+    // The residual is orthogonal to what the code stands for, so only the part of the query that is orthogonal to it
+    // too can meet the residual.
+    double length = m_metric == metric::cosine ? 1 : facts.norm, slack = m_slack * length;
+    double along = std::max(0.0, std::fabs(static_cast<double>(approximate)) * (1 - 0x1p-20) - slack) / (length * (1 + own_error));
+    double across = std::sqrt(std::max(0.0, m_norm * m_norm - along * along));
+    double least = approximate + across * facts.residual + own_error * m_norm * length + slack + vanishing;
+    return std::min(upper, round_up(least));
+}
+
+} // namespace tenancy::vectors
