@@ -307,6 +307,7 @@ BEGIN
             (SELECT format('%s.%I', c.cfgnamespace::regnamespace, c.cfgname) FROM pg_ts_config c WHERE c.oid = attach_corpus.text_config),
             resolved);
     PERFORM tenancy.meter_documents(documents);
+    PERFORM tenancy.keep_stores(attach_corpus.name);
     FOR app IN SELECT a FROM tenancy.app_roles() a LOOP
         PERFORM tenancy.grant_corpus(attach_corpus.name, app);
     END LOOP;
@@ -408,6 +409,9 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'TN010',
             MESSAGE = format('corpus %s is not configured', coalesce('"' || left(drop_corpus.name, 80) || '"', 'NULL')),
             HINT = 'SELECT name FROM tenancy.corpora shows those that are.';
+    END IF;
+    IF tenancy.may_alter(registered.chunks) IS NOT FALSE THEN
+        PERFORM tenancy.forget_stores(drop_corpus.name);
     END IF;
     DELETE FROM tenancy.corpora c WHERE c.name = drop_corpus.name;
     IF NOT FOUND THEN

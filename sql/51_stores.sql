@@ -20,6 +20,351 @@ COMMENT ON TABLE tenancy.stores IS
 COMMENT ON COLUMN tenancy.stores.number IS 'by which the rows of this store are found in the tables of its kind; a store that is built anew gets a new one';
 COMMENT ON COLUMN tenancy.stores.progress IS 'how far a build has come';
 
+-- Without policies: nobody reads it but the extension.
+ALTER TABLE tenancy.stores ENABLE ROW LEVEL SECURITY;
+
 CREATE TRIGGER stores_changed
 AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON tenancy.stores
 FOR EACH STATEMENT EXECUTE FUNCTION tenancy.corpora_changed();
+
+CREATE FUNCTION tenancy.store_kinds(corpus text) RETURNS SETOF text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    -- The limit is vectors::most_dimensions.
+    SELECT 'vectors' FROM tenancy.corpora c WHERE c.name = store_kinds.corpus AND c.dimensions <= 4000;
+END;
+
+COMMENT ON FUNCTION tenancy.store_kinds(text) IS 'the kinds of stores that a corpus can have; internal';
+
+CREATE FUNCTION tenancy.store_trigger_prefix(corpus text, kind text) RETURNS text
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+RETURN format('tenancy_%s_%s_', kind, left(encode(sha256(convert_to(corpus, 'UTF8')), 'hex'), 8));
+
+COMMENT ON FUNCTION tenancy.store_trigger_prefix(text, text) IS
+'what the names of the triggers that keep a store begin with; a corpus may have a longer name than fits; internal';
+
+CREATE FUNCTION tenancy.install_store_triggers(relation regclass, corpus text, kind text) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    prefix text := tenancy.store_trigger_prefix(corpus, kind);
+    made record;
+BEGIN
+    FOR made IN
+        SELECT prefix || e.event AS name, e.event, e.definition
+        FROM (VALUES
+            ('begin', 'BEFORE INSERT OR UPDATE OR DELETE ON %s FOR EACH STATEMENT'),
+            ('insert', 'AFTER INSERT ON %s REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT'),
+            ('update', 'AFTER UPDATE ON %s REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT'),
+            ('delete', 'AFTER DELETE ON %s REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT'),
+            ('truncate', 'AFTER TRUNCATE ON %s FOR EACH STATEMENT'),
+            ('apply', 'AFTER INSERT OR UPDATE OR DELETE ON %s FOR EACH ROW')
+        ) AS e (event, definition)
+        WHERE (e.event <> 'apply' OR (SELECT c.relkind FROM pg_class c WHERE c.oid = relation) = 'r')
+          AND NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = relation AND t.tgname = prefix || e.event)
+    LOOP
+        EXECUTE format('CREATE TRIGGER %I ' || made.definition || ' EXECUTE FUNCTION tenancy.keep_%s(%L)',
+                       made.name, relation, kind, corpus);
+    END LOOP;
+    -- Whatever session_replication_role is. The workers of logical replication fire triggers for each row only.
+    FOR made IN
+        SELECT t.tgname AS name, CASE WHEN t.tgname = prefix || 'apply' THEN 'REPLICA' ELSE 'ALWAYS' END AS mode
+        FROM pg_trigger t
+        WHERE t.tgrelid = relation AND starts_with(t.tgname, prefix)
+          AND t.tgenabled <> CASE WHEN t.tgname = prefix || 'apply' THEN 'R' ELSE 'A' END
+    LOOP
+        EXECUTE format('ALTER TABLE ONLY %s ENABLE %s TRIGGER %I', relation, made.mode, made.name);
+    END LOOP;
+END
+$$;
+
+COMMENT ON FUNCTION tenancy.install_store_triggers(regclass, text, text) IS
+'creates the triggers that keep a store on one table, those that it has not, and enables all of them; internal';
+
+CREATE FUNCTION tenancy.lacks_store_triggers(relation regclass, corpus text, kind text) RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+RETURN (
+    SELECT count(*) <> CASE c.relkind WHEN 'r' THEN 6 ELSE 5 END
+    FROM pg_class c
+    LEFT JOIN pg_trigger t ON t.tgrelid = c.oid AND starts_with(t.tgname, tenancy.store_trigger_prefix(corpus, kind))
+        AND t.tgenabled = CASE WHEN t.tgname LIKE '%\_apply' THEN 'R' ELSE 'A' END
+    WHERE c.oid = relation
+    GROUP BY c.relkind);
+
+COMMENT ON FUNCTION tenancy.lacks_store_triggers(regclass, text, text) IS 'whether a table has not all triggers of a store, enabled as they must be; internal';
+
+CREATE FUNCTION tenancy.begin_store(corpus text, kind text, resume boolean) RETURNS boolean
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    member regclass;
+    has_rows boolean := false;
+    found boolean;
+BEGIN
+    -- Ends all writing that the triggers do not see, and lets what follows wait.
+    FOR member IN
+        SELECT t.relation
+        FROM tenancy.corpora c CROSS JOIN LATERAL tenancy.tree_of(c.chunks) t
+        WHERE c.name = begin_store.corpus
+        ORDER BY t.depth, t.relation
+    LOOP
+        EXECUTE format('LOCK TABLE ONLY %s IN SHARE ROW EXCLUSIVE MODE', member);
+        PERFORM tenancy.install_store_triggers(member, begin_store.corpus, begin_store.kind);
+        EXECUTE format('SELECT EXISTS (SELECT FROM ONLY %s)', member) INTO found;
+        has_rows := has_rows OR found;
+    END LOOP;
+    IF resume AND EXISTS (SELECT FROM tenancy.stores s WHERE s.corpus = begin_store.corpus AND s.kind = begin_store.kind AND s.state = 'building') THEN
+        RETURN true;
+    END IF;
+    DELETE FROM tenancy.stores s WHERE s.corpus = begin_store.corpus AND s.kind = begin_store.kind;
+    INSERT INTO tenancy.stores (corpus, kind, state)
+    VALUES (begin_store.corpus, begin_store.kind, CASE WHEN has_rows THEN 'building' ELSE 'built' END);
+    RETURN has_rows;
+END
+$$;
+
+COMMENT ON FUNCTION tenancy.begin_store(text, text, boolean) IS
+'has a store kept from now on, anew or with resume where a build was left; returns whether there are rows to build it from; internal';
+
+CREATE FUNCTION tenancy.keep_stores(corpus text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    chunks regclass;
+    found text;
+BEGIN
+    SELECT c.chunks INTO chunks FROM tenancy.corpora c WHERE c.name = keep_stores.corpus;
+    PERFORM tenancy.refuse_other_outer_owner(chunks);
+    FOR found IN SELECT tenancy.store_kinds(keep_stores.corpus) LOOP
+        IF tenancy.begin_store(keep_stores.corpus, found, false) THEN
+            -- Kept for nothing until then: a large table is not read here.
+            DELETE FROM tenancy.stores s WHERE s.corpus = keep_stores.corpus AND s.kind = found;
+            RAISE NOTICE 'the search store of corpus "%" is to be built', keep_stores.corpus
+                USING DETAIL = 'Search reads the table itself until then, with the same results.',
+                      HINT = format('CALL tenancy.rebuild_corpus(%L);', keep_stores.corpus);
+            RETURN;
+        END IF;
+    END LOOP;
+END
+$$;
+
+COMMENT ON FUNCTION tenancy.keep_stores(text) IS
+'gives a new corpus of the caller its stores, or says that they are to be built when there are rows already; attach_corpus() calls it';
+
+CREATE FUNCTION tenancy.forget_stores(corpus text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    root regclass;
+    member regclass;
+    found text;
+BEGIN
+    SELECT c.chunks INTO root FROM tenancy.corpora c JOIN pg_class t ON t.oid = c.chunks WHERE c.name = forget_stores.corpus;
+    IF root IS NOT NULL THEN
+        PERFORM tenancy.refuse_other_outer_owner(root);
+    END IF;
+    -- Before its triggers: nobody is to be told that it becomes stale.
+    DELETE FROM tenancy.stores s WHERE s.corpus = forget_stores.corpus;
+    IF root IS NOT NULL THEN
+        FOR member IN SELECT t.relation FROM tenancy.tree_of(root) t LOOP
+            FOR found IN SELECT tenancy.store_kinds(forget_stores.corpus) LOOP
+                PERFORM tenancy.drop_triggers(member, replace(tenancy.store_trigger_prefix(forget_stores.corpus, found), '_', '\_') || '%');
+            END LOOP;
+        END LOOP;
+    END IF;
+END
+$$;
+
+COMMENT ON FUNCTION tenancy.forget_stores(text) IS 'takes the stores of a corpus of the caller away, with their triggers; drop_corpus() calls it';
+
+CREATE FUNCTION tenancy.rebuild_begin(corpus text, kind text) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    chunks regclass;
+BEGIN
+    SELECT c.chunks INTO chunks FROM tenancy.corpora c WHERE c.name = rebuild_begin.corpus;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'TN010',
+            MESSAGE = format('corpus %s is not configured', coalesce('"' || left(rebuild_begin.corpus, 80) || '"', 'NULL')),
+            HINT = 'SELECT name FROM tenancy.corpora shows those that are.';
+    END IF;
+    PERFORM tenancy.refuse_other_outer_owner(chunks);
+    RETURN tenancy.begin_store(rebuild_begin.corpus, rebuild_begin.kind, true);
+END
+$$;
+
+COMMENT ON FUNCTION tenancy.rebuild_begin(text, text) IS 'part of rebuild_corpus()';
+
+CREATE FUNCTION tenancy.rebuild_step(corpus text, kind text, batch_rows integer) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    registered tenancy.corpora;
+    store tenancy.stores;
+    result jsonb;
+BEGIN
+    SELECT c.* INTO registered FROM tenancy.corpora c WHERE c.name = rebuild_step.corpus;
+    PERFORM tenancy.refuse_other_outer_owner(registered.chunks);
+    -- Two who build the same store take turns.
+    SELECT s.* INTO store FROM tenancy.stores s WHERE s.corpus = rebuild_step.corpus AND s.kind = rebuild_step.kind FOR UPDATE;
+    IF store.state IS DISTINCT FROM 'building' THEN
+        RETURN 0;
+    END IF;
+    EXECUTE format('SELECT tenancy.build_%s($1, $2, $3)', rebuild_step.kind) INTO result
+        USING rebuild_step.corpus, store.progress, batch_rows;
+    UPDATE tenancy.stores s
+    SET progress = result, changed_at = now(), state = CASE WHEN (result ->> 'done')::boolean THEN 'built' ELSE 'building' END
+    WHERE s.corpus = rebuild_step.corpus AND s.kind = rebuild_step.kind;
+    RETURN (result ->> 'rows')::bigint;
+END
+$$;
+
+COMMENT ON FUNCTION tenancy.rebuild_step(text, text, integer) IS 'part of rebuild_corpus(): adds so many rows to the store, and opens it for search after the last';
+
+CREATE PROCEDURE tenancy.rebuild_corpus(corpus text DEFAULT 'default', batch_rows integer DEFAULT 10000)
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    wanted text;
+    is_more boolean;
+    added bigint;
+    total bigint;
+BEGIN
+    -- A procedure that commits can have no SET clause, and each commit ends this one.
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+    IF corpus IS NULL OR batch_rows IS NULL OR batch_rows < 1 THEN
+        RAISE EXCEPTION USING ERRCODE = CASE WHEN corpus IS NULL THEN '22004' ELSE '22023' END,
+            MESSAGE = CASE WHEN corpus IS NULL THEN 'corpus must not be null' ELSE format('invalid batch_rows %s', coalesce(batch_rows::text, 'NULL')) END,
+            HINT = 'Use the name of a corpus, and how many rows one transaction may read, 1 or more.';
+    END IF;
+    FOREACH wanted IN ARRAY tenancy.rebuildable_stores(corpus) LOOP
+        is_more := tenancy.rebuild_begin(corpus, wanted);
+        -- Here and now, so that inside a transaction block it fails before anything was done.
+        COMMIT;
+        PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+        total := 0;
+        WHILE is_more LOOP
+            added := tenancy.rebuild_step(corpus, wanted, batch_rows);
+            COMMIT;
+            PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+            total := total + added;
+            is_more := added > 0;
+        END LOOP;
+        RAISE NOTICE 'corpus "%": store of % built from % rows', corpus, wanted, total;
+    END LOOP;
+END
+$$;
+
+COMMENT ON PROCEDURE tenancy.rebuild_corpus(text, integer) IS
+'builds the stores of a corpus of the caller from its table, in transactions of so many rows, while others read and write; search reads the table itself until it is done; what stops half-way goes on with the next call';
+
+CREATE FUNCTION tenancy.rebuildable_stores(corpus text) RETURNS text[]
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    chunks regclass;
+BEGIN
+    SELECT c.chunks INTO chunks FROM tenancy.corpora c WHERE c.name = rebuildable_stores.corpus;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'TN010',
+            MESSAGE = format('corpus "%s" is not configured', left(rebuildable_stores.corpus, 80)),
+            HINT = 'SELECT name FROM tenancy.corpora shows those that are.';
+    END IF;
+    PERFORM tenancy.refuse_other_outer_owner(chunks);
+    RETURN ARRAY(SELECT k FROM tenancy.store_kinds(rebuildable_stores.corpus) k);
+END
+$$;
+
+COMMENT ON FUNCTION tenancy.rebuildable_stores(text) IS 'the kinds of stores that a corpus of the caller can have; part of rebuild_corpus()';
+
+CREATE FUNCTION tenancy.store_faults() RETURNS TABLE (code text, severity text, object text, problem text, fix text)
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT 'store_missing', 'warning', format('corpus %I', c.name),
+           format('its store of %s is %s: search is exact, and reads all of a tenant''s chunks each time', k.kind,
+                  CASE s.state WHEN 'stale' THEN 'stale, because something passed its triggers by'
+                               WHEN 'building' THEN 'being built' ELSE 'not built' END),
+           format('CALL tenancy.rebuild_corpus(%L)', c.name)
+    FROM tenancy.corpora c
+    JOIN pg_class t ON t.oid = c.chunks
+    CROSS JOIN LATERAL tenancy.store_kinds(c.name) AS k (kind)
+    LEFT JOIN tenancy.stores s ON s.corpus = c.name AND s.kind = k.kind
+    WHERE s.state IS DISTINCT FROM 'built'
+$$;
+
+COMMENT ON FUNCTION tenancy.store_faults() IS 'the part of check() about the stores of corpora; internal';
+
+CREATE FUNCTION tenancy.watch_stores() RETURNS event_trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    member record;
+    has_rows boolean;
+BEGIN
+    IF NOT EXISTS (SELECT FROM tenancy.stores s WHERE s.state <> 'stale') THEN
+        RETURN;
+    END IF;
+    IF TG_EVENT = 'table_rewrite' THEN
+        UPDATE tenancy.stores s SET state = 'stale', changed_at = now()
+        FROM tenancy.corpora c
+        WHERE c.name = s.corpus AND s.state <> 'stale'
+          AND pg_event_trigger_table_rewrite_oid() IN (SELECT t.relation FROM tenancy.tree_of(c.chunks) t);
+        RETURN;
+    END IF;
+    FOR member IN
+        SELECT DISTINCT s.corpus, s.kind, t.relation, t.depth
+        FROM tenancy.stores s
+        JOIN tenancy.corpora c ON c.name = s.corpus
+        JOIN pg_class r ON r.oid = c.chunks
+        CROSS JOIN LATERAL tenancy.tree_of(c.chunks) t
+        WHERE s.state <> 'stale' AND tenancy.lacks_store_triggers(t.relation, s.corpus, s.kind)
+        ORDER BY s.corpus, s.kind, t.depth, t.relation
+    LOOP
+        -- A new partition without rows only needs its triggers. Where rows may have come or gone unseen, nobody knows which.
+        EXECUTE format('SELECT EXISTS (SELECT FROM ONLY %s)', member.relation) INTO has_rows;
+        IF has_rows OR EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = member.relation
+                               AND starts_with(t.tgname, tenancy.store_trigger_prefix(member.corpus, member.kind))) THEN
+            UPDATE tenancy.stores s SET state = 'stale', changed_at = now()
+            WHERE s.corpus = member.corpus AND s.kind = member.kind AND s.state <> 'stale';
+            IF FOUND THEN
+                RAISE WARNING 'the store of % of corpus "%" is stale: % can change without it', member.kind, member.corpus, member.relation
+                    USING HINT = format('CALL tenancy.rebuild_corpus(%L);', member.corpus);
+            END IF;
+        ELSE
+            PERFORM tenancy.install_store_triggers(member.relation, member.corpus, member.kind);
+        END IF;
+    END LOOP;
+    -- A column that was renamed or dropped: the corpus no longer fits, and the triggers cannot read it.
+    UPDATE tenancy.stores s SET state = 'stale', changed_at = now()
+    FROM tenancy.corpora c
+    WHERE c.name = s.corpus AND s.state <> 'stale'
+      AND EXISTS (SELECT FROM jsonb_each_text(c.columns) p
+                  WHERE p.key IN ('tenant_id', 'id', 'content', 'embedding', 'tsv') AND p.value IS NOT NULL
+                    AND NOT EXISTS (SELECT FROM pg_attribute a
+                                    WHERE a.attrelid = c.chunks AND a.attname = p.value AND a.attnum > 0 AND NOT a.attisdropped));
+END
+$$;
+
+COMMENT ON FUNCTION tenancy.watch_stores() IS
+'event trigger: gives new partitions of chunks tables the triggers of their stores, and marks a store stale when something passes its triggers by';
+
+-- Named to run after those that protect and extend.
+CREATE EVENT TRIGGER tenancy_zz_stores ON ddl_command_end
+WHEN TAG IN ('CREATE TABLE', 'ALTER TABLE', 'CREATE TRIGGER', 'ALTER TRIGGER', 'DROP TRIGGER')
+EXECUTE FUNCTION tenancy.watch_stores();
+
+CREATE EVENT TRIGGER tenancy_zz_stores_rewrite ON table_rewrite
+EXECUTE FUNCTION tenancy.watch_stores();

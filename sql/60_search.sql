@@ -14,6 +14,18 @@ LANGUAGE c STABLE PARALLEL RESTRICTED COST 10000 ROWS 10 AS 'MODULE_PATHNAME', '
 COMMENT ON FUNCTION tenancy.match_chunks(vector, integer, double precision, jsonb, uuid[], text) IS
 'the current tenant''s chunks nearest to an embedding, exactly, nearest first, ties by chunk id; similarity is 1 - distance (cosine), the product (inner_product) or 1 / (1 + distance) (l2), and at least match_threshold; filter keeps chunks whose metadata contains it; TN010 when the embedding or the corpus does not fit';
 
+CREATE FUNCTION tenancy.explain_match(
+    query_embedding vector, match_count integer DEFAULT 10, match_threshold double precision DEFAULT NULL,
+    filter jsonb DEFAULT NULL, document_ids uuid[] DEFAULT NULL, corpus text DEFAULT 'default'
+) RETURNS TABLE (
+    tier text, why_rows text, blocks bigint, codes bigint, candidates bigint, fetched bigint, scored bigint, widened bigint,
+    rows bigint, exact boolean, kernel text
+)
+LANGUAGE c STABLE PARALLEL RESTRICTED COST 10000 ROWS 1 AS 'MODULE_PATHNAME', 'tenancy_explain_match';
+
+COMMENT ON FUNCTION tenancy.explain_match(vector, integer, double precision, jsonb, uuid[], text) IS
+'how match_chunks() finds its answer to the same arguments: by codes of the vector store (tier codes) or by reading all the tenant''s chunks (tier rows, and why); blocks read, codes in the store, candidates, chunks fetched and scored, how often it widened, and whether the answer is exact';
+
 CREATE FUNCTION tenancy.keyword_search(
     query_text text, match_count integer DEFAULT 10, filter jsonb DEFAULT NULL, document_ids uuid[] DEFAULT NULL,
     corpus text DEFAULT 'default'

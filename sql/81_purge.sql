@@ -151,6 +151,7 @@ BEGIN
                 HINT = 'A trigger may have kept them, or another session have added some; remove the cause and call tenancy.purge_tenant() again.';
         END IF;
     END LOOP;
+    PERFORM tenancy.drop_tenant_vectors(whose);
     DELETE FROM tenancy.tenants t WHERE t.id = whose.id;
     PERFORM tenancy.audit_event(whose.id, 'tenant.purge', 'tenant:' || whose.id,
         jsonb_build_object('slug', whose.slug, 'organization_id', whose.organization_id), jsonb_build_object('rows', deleted));

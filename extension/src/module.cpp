@@ -8,6 +8,7 @@
 #include "pg/prelude.hpp"
 #include "search/corpus.hpp"
 #include "store/state.hpp"
+#include "store/statements.hpp"
 
 extern "C" {
 
@@ -19,6 +20,7 @@ PGDLLEXPORT void _PG_init(void) {
     tenancy::context::watch_holdable_cursors();
     tenancy::search::register_corpus_invalidation();
     tenancy::store::register_store_invalidation();
+    tenancy::store::register_statement_callbacks();
     tenancy::credentials::define_settings();
     tenancy::credentials::request_shared_tries();
     tenancy::audit::register_workers();

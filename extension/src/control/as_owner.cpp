@@ -1,5 +1,4 @@
-// Running a statement of ours on a table of somebody else's. What hangs on the table (triggers, casts of its types) is
-// its owner's code, so it must run with the owner's rights and not with those of the extension's owner.
+#include "control/as_owner.hpp"
 
 #include "pg/guard.hpp"
 
@@ -7,16 +6,8 @@ extern "C" {
 #include "utils/tuplestore.h"
 }
 
-namespace {
+namespace tenancy::control {
 
-struct identity_before {
-    Oid user;
-    int security_context;
-    int nest_level;
-};
-
-/// Be the table's owner, as VACUUM and foreign keys are: unable to change what outlives the statement, and not held by
-/// the policies of tables that are theirs. An error puts back who we were by itself.
 identity_before become_owner(Oid relation) {
     HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
     if (!HeapTupleIsValid(tuple))
@@ -44,6 +35,12 @@ void become_again(const identity_before& before) {
     AtEOXact_GUC(false, before.nest_level);
     SetUserIdAndSecContext(before.user, before.security_context);
 }
+
+} // namespace tenancy::control
+
+namespace {
+
+using namespace tenancy::control;
 
 void connect_spi() {
     int code = SPI_connect();

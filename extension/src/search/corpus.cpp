@@ -43,7 +43,7 @@ std::string text_of(const layout& tables, statement wanted, filters given) {
     case statement::nearest:
         return nearest_statement(tables, given);
     case statement::distances:
-        return distances_statement(tables);
+        return distances_statement(tables, given);
     case statement::words:
         return words_statement(tables, given);
     case statement::words_of:
@@ -56,6 +56,10 @@ std::string text_of(const layout& tables, statement wanted, filters given) {
     return document_statement(tables);
 }
 
+bool is_by_key(statement wanted) {
+    return wanted == statement::distances || wanted == statement::words_of || wanted == statement::rows;
+}
+
 int parameter_types(statement wanted, Oid vector_type, Oid (&types)[4]) {
     auto set = [&](std::initializer_list<Oid> given) {
         std::copy(given.begin(), given.end(), types);
@@ -65,7 +69,7 @@ int parameter_types(statement wanted, Oid vector_type, Oid (&types)[4]) {
     case statement::nearest:
         return set({vector_type, INT8OID, JSONBOID, UUIDARRAYOID});
     case statement::distances:
-        return set({vector_type, UUIDARRAYOID});
+        return set({vector_type, UUIDARRAYOID, JSONBOID, UUIDARRAYOID});
     case statement::words:
         return set({REGCONFIGOID, JSONBOID, UUIDARRAYOID});
     case statement::words_of:
@@ -93,10 +97,12 @@ SPIPlanPtr corpus::plan(statement wanted, filters given) {
     Oid types[4];
     int count = parameter_types(wanted, vector_type, types);
     std::string text = text_of(tables, wanted, given);
-    // Planned for each run: the right plan for a small tenant is not the right one for a large tenant, and a generic plan
-    // would be whichever came first.
+    // A statement over all of a tenant is planned for each run: the right plan for a small tenant is not the right one for
+    // a large one, and a generic plan would be whichever came first. Rows by their keys are found in one way only, and
+    // planning that would take longer than doing it.
+    int options = is_by_key(wanted) ? CURSOR_OPT_GENERIC_PLAN : CURSOR_OPT_CUSTOM_PLAN;
     slot = pg::guarded([&] {
-        SPIPlanPtr prepared = SPI_prepare_cursor(text.c_str(), count, types, CURSOR_OPT_CUSTOM_PLAN);
+        SPIPlanPtr prepared = SPI_prepare_cursor(text.c_str(), count, types, options);
         if (prepared == nullptr) elog(ERROR, "SPI_prepare_cursor failed: %s", SPI_result_code_string(SPI_result));
         SPI_keepplan(prepared);
         return prepared;

@@ -95,6 +95,14 @@ std::vector<answer> answers_of(const std::vector<ranked>& ranking) {
     return answers;
 }
 
+/// The best chunks that are good enough.
+std::vector<ranked> best_above(vector_lane& lane, const request& asked, std::int32_t count) {
+    std::vector<ranked> ranking = lane.best(count);
+    auto is_below = [&](const ranked& one) { return one.score < asked.least; };
+    ranking.erase(std::find_if(ranking.begin(), ranking.end(), is_below), ranking.end());
+    return ranking;
+}
+
 } // namespace
 
 TENANCY_FUNCTION(tenancy_match_chunks) {
@@ -103,15 +111,46 @@ TENANCY_FUNCTION(tenancy_match_chunks) {
     std::int32_t count = count_argument(fcinfo, 1);
     if (!PG_ARGISNULL(2)) check_threshold(PG_GETARG_FLOAT8(2));
     request asked = request_of(fcinfo, *of, 3, 4);
+    if (!PG_ARGISNULL(2)) asked.least = PG_GETARG_FLOAT8(2);
     ReturnSetInfo* result = make_result(fcinfo);
 
     run(*of, [&] {
-        std::vector<ranked> ranking = vector_lane{asked, embedding}.best(count);
-        if (!PG_ARGISNULL(2)) {
-            auto is_below = [least = PG_GETARG_FLOAT8(2)](const ranked& one) { return one.score < least; };
-            ranking.erase(std::find_if(ranking.begin(), ranking.end(), is_below), ranking.end());
-        }
-        emit_rows(result, *of, answers_of(ranking), 1);
+        vector_lane lane{asked, embedding};
+        emit_rows(result, *of, answers_of(best_above(lane, asked, count)), 1);
+    });
+    return Datum{0};
+}
+
+TENANCY_FUNCTION(tenancy_explain_match) {
+    auto of = corpus_argument(fcinfo, 5);
+    Datum embedding = embedding_argument(fcinfo, 0, *of);
+    std::int32_t count = count_argument(fcinfo, 1);
+    if (!PG_ARGISNULL(2)) check_threshold(PG_GETARG_FLOAT8(2));
+    request asked = request_of(fcinfo, *of, 3, 4);
+    if (!PG_ARGISNULL(2)) asked.least = PG_GETARG_FLOAT8(2);
+    ReturnSetInfo* result = make_result(fcinfo);
+
+    run(*of, [&] {
+        vector_lane lane{asked, embedding};
+        auto rows = static_cast<std::int64_t>(best_above(lane, asked, count).size());
+        const vector_report& report = lane.report();
+        pg::guarded([&] {
+            Datum values[11] = {CStringGetTextDatum(report.tier),
+                                report.why_rows ? CStringGetTextDatum(report.why_rows) : Datum{0},
+                                Int64GetDatum(report.blocks),
+                                Int64GetDatum(report.codes),
+                                Int64GetDatum(report.candidates),
+                                Int64GetDatum(report.fetched),
+                                Int64GetDatum(report.scored),
+                                Int64GetDatum(report.widened),
+                                Int64GetDatum(rows),
+                                BoolGetDatum(true),
+                                report.kernel ? CStringGetTextDatum(report.kernel) : Datum{0}};
+            bool nulls[11] = {};
+            nulls[1] = report.why_rows == nullptr;
+            nulls[10] = report.kernel == nullptr;
+            tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+        });
     });
     return Datum{0};
 }

@@ -5,6 +5,7 @@
 #include "search/spi.hpp"
 
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 namespace tenancy::search {
@@ -15,6 +16,7 @@ struct request {
     filters given;
     Datum filter = 0;       ///< jsonb, where given
     Datum document_ids = 0; ///< uuid[], where given
+    double least = -std::numeric_limits<double>::infinity(); ///< similarity that a chunk must have; a lane may still give others
 };
 
 /// What a lane says of one chunk.

@@ -25,7 +25,7 @@ void emit_rows(ReturnSetInfo* result, corpus& of, const std::vector<answer>& ans
         given.set(0, ids);
         std::size_t handed = static_cast<std::size_t>(ArrayGetNItems(ARR_NDIM(DatumGetArrayTypeP(ids)),
                                                                      ARR_DIMS(DatumGetArrayTypeP(ids))));
-        for_each_row(of.plan(statement::rows), given, [&](HeapTuple tuple, TupleDesc descriptor) {
+        for_each_row_by_key(of.plan(statement::rows), given, [&](HeapTuple tuple, TupleDesc descriptor) {
             Datum values[most_columns];
             bool nulls[most_columns];
             int filled = 0;

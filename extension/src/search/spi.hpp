@@ -7,6 +7,10 @@
 
 #include <vector>
 
+extern "C" {
+#include "optimizer/cost.h"
+}
+
 /// Reading by SPI without resources of C++ that a longjmp could skip.
 ///
 /// Nothing here closes what is open when an exception passes: it is on its way to an error that ends the transaction or
@@ -35,6 +39,26 @@ inline uuid uuid_of(Datum value) noexcept {
     std::memcpy(result.bytes, DatumGetUUIDP(value)->data, sizeof result.bytes);
     return result;
 }
+
+/// While one lives, plans find rows by their keys. Such a plan is made once and kept, and what it was made for may have
+/// been an empty table. Planning happens when a plan is run, not when it is prepared.
+class prefer_indexes {
+public:
+    prefer_indexes() noexcept
+        : m_seqscan{std::exchange(enable_seqscan, false)}, m_hashjoin{std::exchange(enable_hashjoin, false)},
+          m_mergejoin{std::exchange(enable_mergejoin, false)}, m_material{std::exchange(enable_material, false)} {}
+    ~prefer_indexes() {
+        enable_seqscan = m_seqscan;
+        enable_hashjoin = m_hashjoin;
+        enable_mergejoin = m_mergejoin;
+        enable_material = m_material;
+    }
+    prefer_indexes(const prefer_indexes&) = delete;
+    prefer_indexes& operator=(const prefer_indexes&) = delete;
+
+private:
+    bool m_seqscan, m_hashjoin, m_mergejoin, m_material;
+};
 
 /// Run a plan under the snapshot of the query around, and hand its rows over in batches, so that memory does not grow
 /// with their number.
@@ -67,6 +91,21 @@ void for_each_row(SPIPlanPtr plan, const parameters& given, Visit visit) {
     pg::guarded([&] {
         SPI_cursor_close(portal);
         MemoryContextDelete(scratch);
+    });
+}
+
+/// Run a plan that finds rows by their keys, under the snapshot of the query around: for results that fit in memory.
+///
+/// `visit(tuple, descriptor)` runs under a guard.
+template <typename Visit>
+void for_each_row_by_key(SPIPlanPtr plan, const parameters& given, Visit visit) {
+    prefer_indexes plans;
+    pg::guarded([&] {
+        int code = SPI_execute_plan(plan, const_cast<Datum*>(given.values), given.nulls, true, 0);
+        if (code != SPI_OK_SELECT) elog(ERROR, "SPI_execute_plan failed: %s", SPI_result_code_string(code));
+        for (uint64 i = 0; i < SPI_processed; ++i)
+            visit(SPI_tuptable->vals[i], SPI_tuptable->tupdesc);
+        SPI_freetuptable(SPI_tuptable);
     });
 }
 

@@ -1,10 +1,21 @@
 #include "search/vector_lane.hpp"
 
 #include "search/keys.hpp"
+#include "store/state.hpp"
+#include "store/statements.hpp"
+#include "vectors/blocks.hpp"
+#include "vectors/pure/half.hpp"
+#include "vectors/pure/scan.hpp"
 
 namespace tenancy::search {
 
 namespace {
+
+/// Chunks of so few documents are fewer than the candidates that a scan would have to go through to meet them.
+constexpr int most_documents_by_rows = 64;
+
+/// Rows fetched by key beyond which reading all rows takes less time, at least and as a part of the codes.
+constexpr std::int64_t least_fetched = 2048, fetched_part = 8;
 
 /// A row (id, distance) as a ranking has it.
 ranked read(HeapTuple tuple, TupleDesc descriptor, metric by) {
@@ -14,9 +25,32 @@ ranked read(HeapTuple tuple, TupleDesc descriptor, metric by) {
     return {key, similarity(by, distance)};
 }
 
+/// What pgvector compares the chunks with.
+std::vector<float> values_of(Datum embedding, const corpus& of) {
+    std::vector<float> values(of.dimensions);
+    // A vector's elements follow its header of eight bytes, whatever its corpus holds.
+    auto* elements = reinterpret_cast<const float*>(DatumGetPointer(embedding) + 8);
+    for (std::size_t i = 0; i < of.dimensions; ++i)
+        values[i] = of.tables.is_half ? vectors::float_of_half(vectors::half_of_float(elements[i])) : elements[i];
+    return values;
+}
+
+int documents_in(Datum ids) {
+    ArrayType* array = DatumGetArrayTypeP(ids);
+    return ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
+}
+
 } // namespace
 
 std::vector<ranked> vector_lane::best(std::int64_t count) {
+    m_report = {};
+    std::vector<ranked> best;
+    if (best_of_store(count, best)) return best;
+    m_report.tier = "rows";
+    return best_of_rows(count);
+}
+
+std::vector<ranked> vector_lane::best_of_rows(std::int64_t count) {
     parameters given;
     given.set(0, m_embedding);
     given.set(1, Int64GetDatum(count));
@@ -30,18 +64,106 @@ std::vector<ranked> vector_lane::best(std::int64_t count) {
     return found;
 }
 
+/// Call visit(ranked) for those of the chunks that the caller sees and that pass the filters.
+template <typename Visit>
+void vector_lane::read_scores(Datum ids, Visit visit) {
+    parameters given;
+    given.set(0, m_embedding);
+    given.set(1, ids);
+    if (m_asked.given.metadata) given.set(2, m_asked.filter);
+    if (m_asked.given.documents) given.set(3, m_asked.document_ids);
+    metric by = m_asked.of.tables.by;
+    for_each_row_by_key(m_asked.of.plan(statement::distances, m_asked.given), given,
+                        [&](HeapTuple tuple, TupleDesc descriptor) { visit(read(tuple, descriptor, by)); });
+}
+
+/// @returns false when the rows must be read instead
+bool vector_lane::best_of_store(std::int64_t count, std::vector<ranked>& best) {
+    corpus& of = m_asked.of;
+    auto refuse = [&](const char* why) {
+        m_report.why_rows = why;
+        return false;
+    };
+    if (of.dimensions > vectors::most_dimensions) return refuse("more dimensions than the store holds");
+    if (!of.has_exact_tenants) return refuse("the tenant column has a nondeterministic collation");
+    store::state state = store::state_of(of.name, "vectors");
+    if (state.is != store::phase::built) return refuse("the store is not built");
+    if (!store::is_readable(state, GetActiveSnapshot())) return refuse("the store is newer than this transaction");
+    if (store::is_statement_open(of.name, "vectors")) return refuse("a statement that changes the chunks is running");
+    if (m_asked.given.documents &&
+        pg::guarded([&] { return documents_in(m_asked.document_ids); }) <= most_documents_by_rows)
+        return refuse("few documents are asked for");
+    std::vector<float> values = values_of(m_embedding, of);
+    vectors::query asked{of.tables.by, values.data(), of.dimensions};
+    if (!asked.is_bounded()) return refuse("the query is too large or too small for bounds");
+
+    store::tenant_key tenant;
+    if (!pg::guarded([&] { return store::read_current_tenant(of.tenant_type, tenant); })) return true;
+
+    vectors::collector found{asked, count, asked.key_of(m_asked.least)};
+    bool is_frozen = false;
+    m_report.tier = "codes";
+    m_report.kernel = vectors::name_of(asked.uses());
+    do {
+        std::int64_t blocks = 0, codes = 0;
+        pg::guarded([&] {
+            vectors::block_table table{AccessShareLock};
+            table.scan_tenant(GetActiveSnapshot(), state.number, tenant.datum(), vectors::block_kind::frozen,
+                              vectors::block_kind::loose, [&](const store::row& row) {
+                                  if (vectors::kind_of(row) == vectors::block_kind::frozen) {
+                                      is_frozen = true;
+                                      return false;
+                                  }
+                                  vectors::block_view block = vectors::view_of(row);
+                                  vectors::scan(asked, block, 0, found);
+                                  ++blocks;
+                                  codes += static_cast<std::int64_t>(block.count());
+                                  CHECK_FOR_INTERRUPTS();
+                                  return true;
+                              });
+            table.close();
+        });
+        if (is_frozen) return refuse("the tenant is frozen");
+        m_report.blocks += blocks;
+        m_report.codes = codes;
+        found.end_scan();
+
+        std::int64_t most_fetched = std::max(least_fetched, codes / fetched_part);
+        if (count > most_fetched && codes > most_fetched) return refuse("a large part of the chunks is asked for");
+        constexpr std::size_t most_at_once = 256;
+        vectors::candidate batch[most_at_once];
+        // The best bounds are most of the answer; what proves it comes in small steps.
+        std::size_t wanted = std::min<std::size_t>(most_at_once, static_cast<std::size_t>(count) + 2);
+        while (std::size_t taken = found.take(batch, wanted)) {
+            std::vector<uuid> keys(taken);
+            for (std::size_t i = 0; i < taken; ++i)
+                keys[i] = batch[i].id;
+            std::vector<finding> scores = scores_of(keys);
+            for (std::size_t i = 0; i < taken; ++i)
+                if (scores[i].what == finding::kind::scored) found.score(batch[i], scores[i].score);
+            if (static_cast<std::int64_t>(found.statistics().taken) > most_fetched + count)
+                return refuse("few of the nearest chunks pass");
+            auto scored = static_cast<std::int64_t>(found.statistics().scored);
+            wanted = scored < count ? std::min<std::size_t>(most_at_once, wanted * 2) : 16;
+        }
+    } while (!found.is_complete());
+
+    // Without a row to read nobody has asked whether the caller may read the table.
+    if (found.statistics().taken == 0) read_scores(array_of(nullptr, 0), [](const ranked&) {});
+
+    m_report.candidates = static_cast<std::int64_t>(found.statistics().offered);
+    m_report.fetched = static_cast<std::int64_t>(found.statistics().taken);
+    m_report.scored = static_cast<std::int64_t>(found.statistics().scored);
+    m_report.widened = static_cast<std::int64_t>(found.statistics().scans) - 1;
+    best = found.result();
+    return true;
+}
+
 std::vector<finding> vector_lane::scores_of(const std::vector<uuid>& keys) {
     std::vector<finding> findings(keys.size());
     key_index places{keys};
-    metric by = m_asked.of.tables.by;
     for_each_chunk_of_keys(keys, [&](Datum ids) {
-        parameters given;
-        given.set(0, m_embedding);
-        given.set(1, ids);
-        for_each_row(m_asked.of.plan(statement::distances), given, [&](HeapTuple tuple, TupleDesc descriptor) {
-            ranked row = read(tuple, descriptor, by);
-            findings[places.at(row.key)] = {finding::kind::scored, row.score};
-        });
+        read_scores(ids, [&](const ranked& row) { findings[places.at(row.key)] = {finding::kind::scored, row.score}; });
     });
     return findings;
 }

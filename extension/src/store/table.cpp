@@ -69,13 +69,27 @@ bool table::remove(const ItemPointerData& place, Snapshot snapshot) {
 
 std::int64_t next_number(const char* sequence) { return nextval_internal(context::own_relation(sequence), false); }
 
-bool try_lock_tenant(const table& of, std::int32_t store, std::string_view tenant) {
-    // Of a class of objects that SQL cannot lock, so that nobody can hold up others' reorganizing.
+namespace {
+
+/// Of a class of objects that SQL cannot lock, so that nobody can hold up others' reorganizing.
+LOCKTAG lock_of_tenant(const table& of, std::int32_t store, std::string_view tenant) {
     LOCKTAG tag;
     uint32 hash = hash_bytes_uint32(static_cast<uint32>(store)) ^
                   hash_bytes(reinterpret_cast<const unsigned char*>(tenant.data()), static_cast<int>(tenant.size()));
     SET_LOCKTAG_OBJECT(tag, MyDatabaseId, RelationGetRelid(of.heap()), hash, 0);
+    return tag;
+}
+
+} // namespace
+
+bool try_lock_tenant(const table& of, std::int32_t store, std::string_view tenant) {
+    LOCKTAG tag = lock_of_tenant(of, store, tenant);
     return LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
+}
+
+void lock_tenant(const table& of, std::int32_t store, std::string_view tenant) {
+    LOCKTAG tag = lock_of_tenant(of, store, tenant);
+    LockAcquire(&tag, ExclusiveLock, false, false);
 }
 
 } // namespace tenancy::store

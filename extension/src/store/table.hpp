@@ -84,4 +84,7 @@ std::int64_t next_number(const char* sequence);
 /// Try to become the only one who reorganizes a tenant's rows of a store until the transaction ends. Never waits.
 bool try_lock_tenant(const table& of, std::int32_t store, std::string_view tenant);
 
+/// The same, waiting for whoever does it now.
+void lock_tenant(const table& of, std::int32_t store, std::string_view tenant);
+
 } // namespace tenancy::store

@@ -68,8 +68,9 @@ std::string nearest_statement(const layout& of, filters given) {
            distances_from(of, of.chunks + " AS c", condition) + ") AS n ORDER BY n.distance, n.id LIMIT $2";
 }
 
-std::string distances_statement(const layout& of) {
-    return "SELECT d.id, " + defined_distance(of) + " FROM " + distances_from(of, chunks_among(of, "$2"), "");
+std::string distances_statement(const layout& of, filters given) {
+    std::string condition = "true" + passes(of, given, "$3", "$4") + " AND ";
+    return "SELECT d.id, " + defined_distance(of) + " FROM " + distances_from(of, chunks_among(of, "$2"), condition);
 }
 
 std::string words_statement(const layout& of, filters given) {

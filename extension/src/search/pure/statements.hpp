@@ -38,8 +38,8 @@ struct filters {
 /// Orders by what no index can order by, so that an approximate one is never used.
 std::string nearest_statement(const layout& of, filters given);
 
-/// Parameters embedding, ids uuid[]; rows (id, distance).
-std::string distances_statement(const layout& of);
+/// Parameters embedding, ids uuid[], filter jsonb, document_ids uuid[]; rows (id, distance) of those that pass the filters.
+std::string distances_statement(const layout& of, filters given);
 
 /// Parameters text_config regconfig, filter jsonb, document_ids uuid[]; rows (id, tsv, whether it passes the filters) of
 /// every chunk.

@@ -1,0 +1,71 @@
+#pragma once
+
+#include "search/corpus.hpp"
+#include "store/table.hpp"
+#include "store/tenant_key.hpp"
+#include "vectors/pure/block.hpp"
+
+namespace tenancy::vectors {
+
+/// What a row of tenancy.vector_blocks is.
+enum class block_kind : std::int16_t {
+    frozen = 0, ///< says that the tenant has no codes but those of later writes
+    full = 1,   ///< a page's worth of codes
+    loose = 2,  ///< fewer, to be packed
+    gone = 3,   ///< chunks that were deleted or changed, and since when
+};
+
+// Columns of sql/52_vector_store.sql; those of the index come first, in its order.
+enum block_column : AttrNumber { block_store = 1, block_tenant, block_of_kind, block_number, block_entries, block_data };
+inline constexpr int block_columns = 6;
+
+/// A chunk whose codes from before a number are dead. As it is stored, so without padding.
+struct gone_entry {
+    uuid id;
+    std::int64_t number;
+};
+static_assert(sizeof(gone_entry) == 24);
+
+/// The table of blocks, with the keys and rows that the vector store makes of it.
+class block_table : public store::table {
+public:
+    explicit block_table(LOCKMODE mode) : table{"vector_blocks", "vector_blocks_key", mode} {}
+
+    /// Call visit(const store::row&) for a tenant's rows from one kind to another, in the order of kinds and numbers.
+    template <typename Visit>
+    void scan_tenant(Snapshot snapshot, std::int32_t store, Datum tenant, block_kind first, block_kind last, Visit visit) {
+        ScanKeyData keys[4];
+        ScanKeyInit(&keys[0], block_store, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(store));
+        ScanKeyInit(&keys[1], block_tenant, BTEqualStrategyNumber, F_BYTEAEQ, tenant);
+        ScanKeyInit(&keys[2], block_of_kind, BTGreaterEqualStrategyNumber, F_INT2GE, Int16GetDatum(static_cast<int16>(first)));
+        ScanKeyInit(&keys[3], block_of_kind, BTLessEqualStrategyNumber, F_INT2LE, Int16GetDatum(static_cast<int16>(last)));
+        scan(snapshot, keys, 4, visit);
+    }
+
+    /// @param data a varlena of its own or in place
+    void insert_block(std::int32_t store, Datum tenant, block_kind kind, std::int64_t number, std::int32_t entries,
+                      const void* data, std::size_t size);
+};
+
+inline block_kind kind_of(const store::row& row) {
+    return static_cast<block_kind>(DatumGetInt16(row.column(block_of_kind)));
+}
+
+/// Bytes that the data of a row may have, so that it fills one page and no more.
+std::size_t data_capacity(std::size_t tenant_size) noexcept;
+
+/// Vectors that fit into a row.
+std::size_t page_capacity(metric by, std::size_t dims, std::size_t tenant_size) noexcept;
+
+/// A block where it lies in a row.
+inline block_view view_of(const store::row& row) {
+    std::string_view bytes = row.bytes(block_data);
+    return {reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()};
+}
+
+/// Read an embedding as what pgvector computes with: the stored numbers, those of a halfvec widened. Calls PostgreSQL.
+///
+/// @param values room for `of.dimensions`
+void read_embedding(Datum value, const search::corpus& of, float* values);
+
+} // namespace tenancy::vectors
