@@ -39,7 +39,7 @@ struct filters {
 std::string nearest_statement(const layout& of, filters given);
 
 /// Parameters embedding, ids uuid[], filter jsonb, document_ids uuid[]; rows (id, distance) of those that pass the filters.
-std::string distances_statement(const layout& of, filters given);
+std::string distances_statement(const layout& of, filters given = {});
 
 /// Parameters text_config regconfig, filter jsonb, document_ids uuid[]; rows (id, tsv, whether it passes the filters) of
 /// every chunk.
