@@ -223,6 +223,8 @@ BEGIN
         END IF;
     END IF;
     IF this.action = 'column' THEN
+        RETURN QUERY SELECT 'trial', 7, 'trial', this.relation, format('policies on %s that count', this.relation);
+        RETURN QUERY SELECT 'rollout', 8, 'rollout', this.relation, format('policies on %s that hold some roles', this.relation);
         RETURN QUERY SELECT 'enforce', 9, 'protect', this.relation, format(
             'SELECT tenancy.protect(%L, %L%s%s)', this.relation, tenant_column,
             CASE WHEN wants_key THEN '' ELSE ', foreign_key => false' END,

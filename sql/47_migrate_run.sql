@@ -191,6 +191,7 @@ BEGIN
     FOR statement IN SELECT tenancy.drop_helpers(planned) LOOP
         EXECUTE statement;
     END LOOP;
+    PERFORM tenancy.open_trial();
     PERFORM tenancy.remember_before(migration, planned);
     EXECUTE this.statement;
 END
@@ -206,6 +207,7 @@ DECLARE
     began timestamptz := clock_timestamp();
     planned tenancy.migration_tables;
     batch record;
+    statement text;
 BEGIN
     wait := 0;
     IF this.kind = 'backfill' THEN
@@ -223,6 +225,18 @@ BEGIN
         this.rows_done := tenancy.run_unnoticed(this.statement);
     WHEN 'keys' THEN
         PERFORM tenancy.add_key_steps(migration, this);
+    WHEN 'trial' THEN
+        SELECT t.* INTO planned FROM tenancy.migration_tables t WHERE t.migration = this.migration AND t.relation = this.relation;
+        FOR statement IN SELECT tenancy.trial_statements(planned, migration.tenant_column) LOOP
+            EXECUTE statement;
+        END LOOP;
+        PERFORM tenancy.clear_trial(t.relation) FROM tenancy.tree_of(this.relation) t;
+        PERFORM tenancy.open_trial();
+    WHEN 'rollout' THEN
+        SELECT t.* INTO planned FROM tenancy.migration_tables t WHERE t.migration = this.migration AND t.relation = this.relation;
+        FOR statement IN SELECT tenancy.rollout_statements(planned, migration) LOOP
+            EXECUTE statement;
+        END LOOP;
     WHEN 'protect' THEN
         PERFORM tenancy.protect_migrated(migration, this);
     ELSE
@@ -283,8 +297,8 @@ BEGIN
     SELECT s.* INTO this FROM tenancy.migration_steps s
     WHERE s.migration = current.id AND s.state <> 'done'
       AND tenancy.phase_place(s.phase) <= tenancy.phase_place(advance_migration.goal)
-      -- Nobody is held in advance unless somebody was named.
-      AND (s.phase <> 'rollout' OR current.options ? 'roles' OR advance_migration.goal = 'rollout')
+      -- Enforcement holds everybody: there is no need to hold some before.
+      AND (s.phase <> 'rollout' OR advance_migration.goal = 'rollout')
     ORDER BY s.step LIMIT 1;
     IF this.step IS NULL THEN
         IF NOT EXISTS (SELECT FROM tenancy.migration_steps s WHERE s.migration = current.id AND s.phase = 'enforce' AND s.state = 'done') THEN
@@ -439,10 +453,39 @@ BEGIN ATOMIC
     CROSS JOIN LATERAL (
         SELECT count(*) AS steps, count(*) FILTER (WHERE o.state = 'done') AS steps_done,
                coalesce(sum(o.rows_done), 0)::bigint AS rows_done, sum(o.seconds) FILTER (WHERE o.kind = 'backfill') AS seconds
-        FROM tenancy.migration_steps o WHERE o.migration = m.id) c
+        FROM tenancy.migration_steps o
+        WHERE o.migration = m.id AND (o.phase <> 'rollout' OR o.state = 'done' OR m.state = 'rollout')) c
     LEFT JOIN LATERAL (
-        SELECT o.* FROM tenancy.migration_steps o WHERE o.migration = m.id AND o.state <> 'done' ORDER BY o.step LIMIT 1) s ON true;
+        SELECT o.* FROM tenancy.migration_steps o
+        WHERE o.migration = m.id AND o.state <> 'done' AND (o.phase <> 'rollout' OR m.state = 'rollout')
+          AND m.state NOT IN ('undoing', 'undone')
+        ORDER BY o.step LIMIT 1) s ON true;
 END;
 
 COMMENT ON FUNCTION tenancy.migration_status(integer) IS
 'how far a migration has come, and the step that is next or under way; for superusers';
+
+CREATE FUNCTION tenancy.tune_migration(batch_ms integer DEFAULT NULL, pause_factor double precision DEFAULT NULL,
+                                       lock_ms integer DEFAULT NULL, migration integer DEFAULT NULL) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    current tenancy.migrations := tenancy.current_migration(tune_migration.migration);
+BEGIN
+    IF batch_ms NOT BETWEEN 1 AND 60000 THEN
+        RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = format('invalid batch_ms: expected 1 to 60000, not %s', batch_ms);
+    ELSIF NOT pause_factor BETWEEN 0 AND 1000 THEN
+        RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = format('invalid pause_factor: expected 0 to 1000, not %s', pause_factor);
+    ELSIF lock_ms NOT BETWEEN 1 AND 60000 THEN
+        RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = format('invalid lock_ms: expected 1 to 60000, not %s', lock_ms);
+    END IF;
+    UPDATE tenancy.migrations m
+    SET options = m.options || jsonb_strip_nulls(jsonb_build_object('batch_ms', tune_migration.batch_ms,
+            'pause_factor', tune_migration.pause_factor, 'lock_timeout', tune_migration.lock_ms || 'ms'))
+    WHERE m.id = current.id;
+END
+$$;
+
+COMMENT ON FUNCTION tenancy.tune_migration(integer, double precision, integer, integer) IS
+'how hard a migration works, also while it runs: milliseconds for a batch of a backfill (100), the pause after it as a multiple of the time it took (1), milliseconds to wait for an exclusive lock before it gives way (200); null leaves one as it is; for superusers';

@@ -121,6 +121,7 @@ BEGIN
         FOR statement IN SELECT tenancy.restore_statements(this, migration.tenant_column) LOOP
             EXECUTE statement;
         END LOOP;
+        PERFORM tenancy.open_trial();
     END IF;
 END
 $$;

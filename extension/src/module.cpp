@@ -5,6 +5,7 @@
 #include "credentials/credentials.hpp"
 #include "credentials/tries.hpp"
 #include "metering/rate.hpp"
+#include "migrate/trial.hpp"
 #include "pg/prelude.hpp"
 #include "search/corpus.hpp"
 #include "store/state.hpp"
@@ -25,6 +26,7 @@ PGDLLEXPORT void _PG_init(void) {
     tenancy::credentials::request_shared_tries();
     tenancy::audit::register_workers();
     tenancy::metering::request_rates();
+    tenancy::migrate::request_tallies();
     MarkGUCPrefixReserved("tenancy");
 }
 }
