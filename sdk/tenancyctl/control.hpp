@@ -25,6 +25,7 @@ void add_organization_commands(CLI::App* organization, const context& ctx, actio
 void add_tenant_commands(CLI::App* tenant, const context& ctx, action& chosen);
 void add_user_commands(CLI::App& app, const context& ctx, action& chosen);
 void add_member_commands(CLI::App& app, const context& ctx, action& chosen);
+void add_migrate_commands(CLI::App& app, const context& ctx, action& chosen);
 void add_agent_commands(CLI::App& app, const context& ctx, action& chosen);
 void add_key_commands(CLI::App& app, const context& ctx, action& chosen);
 void add_usage_commands(CLI::App& app, const context& ctx, action& chosen);

@@ -25,6 +25,7 @@ Examples:
   tenancyctl ingest --tenant acme --create-corpus /usr/share/common-licenses
   tenancyctl search --tenant acme "who may copy the program" -k 3
   tenancyctl --json search --tenant acme --mode keyword warranty | jq '.results[].document_title'
+  tenancyctl migrate plan
   tenancyctl --db "host=/run/postgresql dbname=app" --role app status
 
 Exit codes:
@@ -164,6 +165,7 @@ int main(int argc, char** argv) {
     add_agent_commands(app, ctx, action);
     add_usage_commands(app, ctx, action);
     add_audit_commands(app, ctx, action);
+    add_migrate_commands(app, ctx, action);
 
     auto* corpus = app.add_subcommand("corpus", "pairs of tables for documents. For owners (grant_owner).");
     corpus->require_subcommand(1);
