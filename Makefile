@@ -116,6 +116,8 @@ include $(PGXS)
 %.o: %.cpp
 	@$(if $(filter -Werror,$(CXXFLAGS)),,rm -f build/strict)
 	$(CXX) $(CXXFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
+# Plain loops over vectors become vector instructions; none of them asks for errno or floating-point traps.
+$(filter extension/src/vectors/pure/%,$(OBJS)): CXXFLAGS += -O3 -fno-math-errno -fno-trapping-math
 COMPILE.cxx.bc += $(filter-out -W%,$(PG_CXXFLAGS)) -Wno-register
 $(OBJS:.o=.bc): %.bc: %.o
 -include $(OBJS:.o=.d)

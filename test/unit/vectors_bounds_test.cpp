@@ -20,7 +20,8 @@ void expect_bounds(metric by, const std::vector<float>& asked, const std::vector
         ASSERT_LE(refined, upper[i]);
         for (std::size_t lanes : {1, 4, 8, 16}) {
             double score = exact(by, rows[i], asked, lanes);
-            ASSERT_GE(prepared.score_of(refined), score) << asked.size() << " dimensions, metric " << static_cast<int>(by);
+            ASSERT_GE(prepared.score_of(refined), score)
+                << asked.size() << " dimensions, metric " << static_cast<int>(by);
             ASSERT_GE(upper[i], prepared.key_of(score));
         }
     }

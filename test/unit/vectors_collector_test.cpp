@@ -60,8 +60,8 @@ std::uint64_t key_of(const uuid& id) {
     return key;
 }
 
-std::vector<ranked> brute_force(const world& of, const std::vector<float>& asked, std::size_t count, std::uint64_t visible_of,
-                                double threshold) {
+std::vector<ranked> brute_force(const world& of, const std::vector<float>& asked, std::size_t count,
+                                std::uint64_t visible_of, double threshold) {
     std::vector<ranked> all;
     for (const auto& [key, values] : of.rows) {
         ranked row{numbered(key), exact(of.by, values, asked, 8)};
@@ -110,7 +110,8 @@ TEST(vectors_collector, equals_brute_force) {
             scans += found.statistics().scans;
             scored += found.statistics().scored;
             ++searches;
-            std::vector<ranked> answer = found.result(), expected = brute_force(of, asked, count, visible_of, threshold);
+            std::vector<ranked> answer = found.result();
+            std::vector<ranked> expected = brute_force(of, asked, count, visible_of, threshold);
             ASSERT_EQ(answer.size(), expected.size()) << "round " << round << ", turn " << turn;
             for (std::size_t i = 0; i < answer.size(); ++i) {
                 ASSERT_EQ(answer[i].key, expected[i].key) << "round " << round << ", turn " << turn << ", place " << i;

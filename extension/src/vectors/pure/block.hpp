@@ -79,7 +79,9 @@ public:
     uuid id(std::size_t place) const noexcept;
     const std::uint8_t* codes(std::size_t place = 0) const noexcept { return m_codes + place * m_dims; }
     /// Bytes that may be read from codes(place) on.
-    std::size_t readable(std::size_t place = 0) const noexcept { return static_cast<std::size_t>(m_end - codes(place)); }
+    std::size_t readable(std::size_t place = 0) const noexcept {
+        return static_cast<std::size_t>(m_end - codes(place));
+    }
     const code_facts_view& facts() const noexcept { return m_facts; }
 
     /// Whether the checksum is right; reads all of it, so it is for checks, not for searches.

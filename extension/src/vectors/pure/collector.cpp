@@ -26,7 +26,7 @@ std::size_t collector::id_hash::operator()(const uuid& id) const noexcept {
 collector::collector(const query& asked, std::int64_t count, float floor, std::size_t capacity)
     : m_asked{asked}, m_count{count > 0 ? static_cast<std::size_t>(count) : 0}, m_floor{floor}, m_cut{floor},
       m_most{std::max<std::size_t>(capacity, 1)} {
-    m_capacity = m_count < m_most / 4 ? std::min(m_most, least_capacity + 4 * m_count) : m_most;
+    m_capacity = m_count < m_most / 4 ? std::min(m_most, least_capacity + 2 * m_count) : m_most;
 }
 
 void collector::offer(const candidate& one) {

@@ -47,7 +47,7 @@ struct candidate {
 class collector {
 public:
     /// How many candidates a first scan keeps for k rows, and any scan at most.
-    static constexpr std::size_t least_capacity = 64, default_capacity = std::size_t{1} << 18;
+    static constexpr std::size_t least_capacity = 32, default_capacity = std::size_t{1} << 18;
 
     /// @param asked    must live as long as this
     /// @param count    how many rows are wanted, at least 1

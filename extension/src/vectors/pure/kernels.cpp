@@ -21,7 +21,9 @@ namespace tenancy::vectors {
 
 namespace {
 
-constexpr std::size_t rounded_up(std::size_t dims) noexcept { return (dims + lane_bytes - 1) / lane_bytes * lane_bytes; }
+constexpr std::size_t rounded_up(std::size_t dims) noexcept {
+    return (dims + lane_bytes - 1) / lane_bytes * lane_bytes;
+}
 
 /// Rows may be read up to the next multiple of lane_bytes; the query is zero there.
 using row_product = std::int32_t (*)(const query_planes&, const std::uint8_t*) noexcept;
@@ -56,41 +58,47 @@ TENANCY_AVX2 inline std::uint32_t sum_of(__m256i lanes) noexcept {
     return static_cast<std::uint32_t>(_mm_cvtsi128_si32(sums));
 }
 
+TENANCY_AVX2 inline __m256i widened(const std::uint8_t* codes) noexcept {
+    return _mm256_cvtepu8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(codes)));
+}
+
 TENANCY_AVX2 std::int32_t avx2_product(const query_planes& with, const std::uint8_t* row) noexcept {
     __m256i even = _mm256_setzero_si256(), odd = even;
     for (std::size_t i = 0; i < with.dims; i += 32) {
-        __m256i codes = _mm256_cvtepu8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(row + i)));
-        __m256i more = _mm256_cvtepu8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(row + i + 16)));
         __m256i numbers = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(with.numbers + i));
         __m256i others = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(with.numbers + i + 16));
-        even = _mm256_add_epi32(even, _mm256_madd_epi16(codes, numbers));
-        odd = _mm256_add_epi32(odd, _mm256_madd_epi16(more, others));
+        even = _mm256_add_epi32(even, _mm256_madd_epi16(widened(row + i), numbers));
+        odd = _mm256_add_epi32(odd, _mm256_madd_epi16(widened(row + i + 16), others));
     }
     return without_bias(with, sum_of(_mm256_add_epi32(even, odd)));
 }
 
 TENANCY_AVX2 void avx2_four(const query_planes& with, const std::uint8_t* const (&rows)[4],
                             std::int32_t* products) noexcept {
-    __m256i sums[4] = {};
+    __m256i a = _mm256_setzero_si256(), b = a, c = a, d = a;
     for (std::size_t i = 0; i < with.dims; i += 16) {
         __m256i numbers = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(with.numbers + i));
-        for (int r = 0; r < 4; ++r) {
-            __m256i codes = _mm256_cvtepu8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(rows[r] + i)));
-            sums[r] = _mm256_add_epi32(sums[r], _mm256_madd_epi16(codes, numbers));
-        }
+        a = _mm256_add_epi32(a, _mm256_madd_epi16(widened(rows[0] + i), numbers));
+        b = _mm256_add_epi32(b, _mm256_madd_epi16(widened(rows[1] + i), numbers));
+        c = _mm256_add_epi32(c, _mm256_madd_epi16(widened(rows[2] + i), numbers));
+        d = _mm256_add_epi32(d, _mm256_madd_epi16(widened(rows[3] + i), numbers));
     }
-    for (int r = 0; r < 4; ++r)
-        products[r] = without_bias(with, sum_of(sums[r]));
+    // Two rounds of neighbours leave a quarter of each sum in each half.
+    __m256i sums = _mm256_hadd_epi32(_mm256_hadd_epi32(a, b), _mm256_hadd_epi32(c, d));
+    __m128i whole = _mm_add_epi32(_mm256_castsi256_si128(sums), _mm256_extracti128_si256(sums, 1));
+    whole = _mm_sub_epi32(whole, _mm_set1_epi32(static_cast<int>(with.bias)));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(products), whole);
 }
 
 TENANCY_VNNI std::int32_t vnni_product(const query_planes& with, const std::uint8_t* row) noexcept {
-    __m512i high = _mm512_setzero_si512(), low = high;
-    for (std::size_t i = 0; i < with.dims; i += 64) {
-        __m512i codes = _mm512_loadu_si512(row + i);
-        high = _mm512_dpbusd_epi32(high, codes, _mm512_loadu_si512(with.high + i));
-        low = _mm512_dpbusd_epi32(low, codes, _mm512_loadu_si512(with.low + i));
+    __m512i sums = _mm512_setzero_si512();
+    for (std::size_t i = 0; i < with.dims; i += 64)
+        sums = _mm512_dpbusd_epi32(sums, _mm512_loadu_si512(row + i), _mm512_loadu_si512(with.high + i));
+    if (with.low) {
+        sums = _mm512_slli_epi32(sums, 7);
+        for (std::size_t i = 0; i < with.dims; i += 64)
+            sums = _mm512_dpbusd_epi32(sums, _mm512_loadu_si512(row + i), _mm512_loadu_si512(with.low + i));
     }
-    __m512i sums = _mm512_add_epi32(_mm512_slli_epi32(high, 7), low);
     return without_bias(with, static_cast<std::uint32_t>(_mm512_reduce_add_epi32(sums)));
 }
 
@@ -103,21 +111,24 @@ TENANCY_VNNI inline __m128i four_sums(__m512i a, __m512i b, __m512i c, __m512i d
     return _mm_add_epi32(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1));
 }
 
+/// The sums of four rows with one plane; registers by name, as arrays of them would live in memory.
+TENANCY_VNNI inline __m128i plane_sums(const std::int8_t* plane, std::size_t dims,
+                                       const std::uint8_t* const (&rows)[4]) noexcept {
+    __m512i a = _mm512_setzero_si512(), b = a, c = a, d = a;
+    for (std::size_t i = 0; i < dims; i += 64) {
+        __m512i numbers = _mm512_loadu_si512(plane + i);
+        a = _mm512_dpbusd_epi32(a, _mm512_loadu_si512(rows[0] + i), numbers);
+        b = _mm512_dpbusd_epi32(b, _mm512_loadu_si512(rows[1] + i), numbers);
+        c = _mm512_dpbusd_epi32(c, _mm512_loadu_si512(rows[2] + i), numbers);
+        d = _mm512_dpbusd_epi32(d, _mm512_loadu_si512(rows[3] + i), numbers);
+    }
+    return four_sums(a, b, c, d);
+}
+
 TENANCY_VNNI void vnni_four(const query_planes& with, const std::uint8_t* const (&rows)[4],
                             std::int32_t* products) noexcept {
-    __m512i high[4] = {}, low[4] = {};
-    for (std::size_t i = 0; i < with.dims; i += 64) {
-        __m512i query_high = _mm512_loadu_si512(with.high + i);
-        __m512i query_low = _mm512_loadu_si512(with.low + i);
-        for (int r = 0; r < 4; ++r) {
-            __m512i codes = _mm512_loadu_si512(rows[r] + i);
-            high[r] = _mm512_dpbusd_epi32(high[r], codes, query_high);
-            low[r] = _mm512_dpbusd_epi32(low[r], codes, query_low);
-        }
-    }
-    for (int r = 0; r < 4; ++r)
-        high[r] = _mm512_add_epi32(_mm512_slli_epi32(high[r], 7), low[r]);
-    __m128i sums = four_sums(high[0], high[1], high[2], high[3]);
+    __m128i sums = plane_sums(with.high, with.dims, rows);
+    if (with.low) sums = _mm_add_epi32(_mm_slli_epi32(sums, 7), plane_sums(with.low, with.dims, rows));
     sums = _mm_sub_epi32(sums, _mm_set1_epi32(static_cast<int>(with.bias)));
     _mm_storeu_si128(reinterpret_cast<__m128i*>(products), sums);
 }

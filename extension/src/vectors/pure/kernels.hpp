@@ -6,7 +6,8 @@
 namespace tenancy::vectors {
 
 /// A query as the kernels want it: 16-bit numbers, the same split into two planes of signed bytes
-/// (number = 128 * high + low), all followed by zeros up to a multiple of `lane_bytes`.
+/// (number = 128 * high + low), all followed by zeros up to a multiple of `lane_bytes`. Without a low plane the numbers
+/// are the high one.
 struct query_planes {
     const std::int16_t* numbers;
     const std::int8_t* high;
@@ -32,12 +33,12 @@ const char* name_of(kernel which) noexcept;
 /// Inner products with codes that lie one after the other.
 ///
 /// @param codes    `rows` times `dims` bytes
-/// @param readable bytes that may be read from `codes` on, at least rows * dims; what is beyond the codes does not matter
+/// @param readable bytes that may be read from `codes` on, at least rows * dims; what is beyond those does not matter
 /// @param products one integer each, exact as the query keeps sum(|number|) * 127 below 2^31
 void multiply(kernel by, const query_planes& with, const std::uint8_t* codes, std::size_t rows, std::size_t readable,
               std::int32_t* products) noexcept;
 
-/// The same for codes anywhere: `offsets` are places of rows among codes of `dims` bytes each.
+/// The same for some of the codes: those at `places`.
 void multiply_chosen(kernel by, const query_planes& with, const std::uint8_t* codes, std::size_t readable,
                      const std::uint32_t* places, std::size_t count, std::int32_t* products) noexcept;
 

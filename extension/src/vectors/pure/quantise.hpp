@@ -17,9 +17,12 @@ using search::metric;
 /// The code stands for the vector `scale * (code - 128)` in rotated space, which is as near to the rotated vector (for
 /// cosine: divided by its norm) as `residual` says.
 struct code_facts {
-    float scale;    ///< 0 or a positive number
-    float residual; ///< never less than the distance between the vector and what its code stands for; +inf when no bound is known
-    float norm;     ///< inner_product: never less than the vector's norm. l2: the norm of what the code stands for. cosine: not used
+    /// 0 or a positive number.
+    float scale;
+    /// Never less than the distance between the vector and what its code stands for; +inf when no bound is known.
+    float residual;
+    /// inner_product: never less than the vector's norm. l2: the norm of what the code stands for. cosine: not used.
+    float norm;
 };
 
 /// The same of many vectors, in packed bytes. Cosine has no norms.

@@ -17,6 +17,9 @@ constexpr float infinite = std::numeric_limits<float>::infinity();
 /// Sums of squares and products of ours in double, one rounding to float.
 constexpr double own_error = 0x1p-22;
 
+/// The same all in float.
+constexpr float coarse_rounding = 0x1p-20f;
+
 /// What vanishing products of floats may add to an inner product: 4,000 times 2^-149, and some room.
 constexpr double vanishing = 0x1p-120;
 
@@ -26,6 +29,7 @@ query::query(metric by, const float* values, std::size_t dims, kernel use)
     : m_metric{by}, m_dims{dims}, m_kernel{use}, m_direction(dims) {
     std::size_t padded = (dims + lane_bytes - 1) / lane_bytes * lane_bytes;
     m_numbers.resize(padded);
+    m_high_numbers.resize(padded);
     m_high.resize(padded);
     m_low.resize(padded);
     // Products are rounded once and added in any order: at most `dims` roundings on the way of each.
@@ -44,7 +48,7 @@ query::query(metric by, const float* values, std::size_t dims, kernel use)
     }
     m_norm = by == metric::cosine ? 1 : norm;
 
-    double error = 1;
+    double error = 1, coarse_error = 1;
     if (!is_small) {
         for (std::size_t i = 0; i < dims; ++i)
             m_direction[i] = static_cast<float>(values[i] / norm);
@@ -56,29 +60,42 @@ query::query(metric by, const float* values, std::size_t dims, kernel use)
             sum += std::fabs(value);
         }
         // Products with codes must fit 32 bits; the rounding of each number adds a half at most.
-        double most = std::min<double>(greatest_number, (greatest_product / 127 - static_cast<double>(dims)) * greatest / sum);
-        double step = greatest / std::floor(most), errors = 0, number_squares = 0;
-        std::int64_t numbers = 0;
+        double room = greatest_product / 127 - static_cast<double>(dims);
+        double most = std::min<double>(greatest_number, room * greatest / sum);
+        double step = greatest / std::floor(most);
+        double errors = 0, high_errors = 0, number_squares = 0, high_squares = 0;
+        std::int64_t numbers = 0, highs = 0;
         for (std::size_t i = 0; i < dims; ++i) {
             int number = static_cast<int>(std::lrint(m_direction[i] / step));
             number = std::clamp(number, -greatest_number, greatest_number);
             int high = (number + 64) >> 7;
             m_numbers[i] = static_cast<std::int16_t>(number);
             m_high[i] = static_cast<std::int8_t>(high);
+            m_high_numbers[i] = static_cast<std::int16_t>(high);
             m_low[i] = static_cast<std::int8_t>(number - 128 * high);
             numbers += number;
             number_squares += static_cast<double>(number) * number;
             double off = m_direction[i] - step * number;
             errors += off * off;
+            highs += high;
+            high_squares += high * high;
+            off = m_direction[i] - 128 * step * high;
+            high_errors += off * off;
         }
         m_bias = static_cast<std::uint32_t>(numbers * code_zero);
+        m_high_bias = static_cast<std::uint32_t>(highs * code_zero);
         m_step = step * m_norm;
+        m_coarse_step = static_cast<float>(128 * m_step);
+        m_coarse_squares = static_cast<float>(128 * m_step * 128 * m_step * high_squares);
+        coarse_error = std::sqrt(high_errors) * (1 + 0x1p-30) + rotation::relative_error;
         m_squares = m_step * m_step * number_squares;
         error = std::sqrt(errors) * (1 + 0x1p-30) + rotation::relative_error;
     }
     m_error = error * m_norm;
     // What a code stands for is never longer than its vector by more than rounding.
     m_slack = 1.01 * m_error + m_norm * ((by == metric::cosine ? 2 : 1) * m_float_error + own_error);
+    m_coarse_error = round_up(coarse_error * m_norm);
+    m_coarse_slack = round_up(m_slack + 1.01 * coarse_error * m_norm + coarse_rounding * m_norm);
 }
 
 double query::score_of(float key) const noexcept {
@@ -158,15 +175,53 @@ bool query::keys(const std::int32_t* products, const code_facts_view& facts, std
     return good;
 }
 
+bool query::coarse_keys(const std::int32_t* products, const code_facts_view& facts, std::size_t count,
+                        float* upper) const noexcept {
+    if (!m_is_bounded || (m_is_zero && m_metric != metric::l2)) {
+        std::fill_n(upper, count, m_is_zero || m_metric == metric::l2 ? 0 : infinite);
+        return true;
+    }
+    // One loop each, without a branch, that the compiler turns into vector instructions.
+    const float step = m_coarse_step, slack = m_coarse_slack, norm = round_up(m_norm);
+    int good = 1;
+    if (m_metric == metric::cosine) {
+        for (std::size_t i = 0; i < count; ++i) {
+            float scale = facts.scales[i], residual = facts.residuals[i];
+            upper[i] = static_cast<float>(products[i]) * (scale * step) + (residual + slack);
+            good &= (scale >= 0) & (residual >= 0);
+        }
+    } else if (m_metric == metric::inner_product) {
+        for (std::size_t i = 0; i < count; ++i) {
+            float scale = facts.scales[i], residual = facts.residuals[i], length = facts.norms[i];
+            float reach = norm * residual * (1 + coarse_rounding) + length * slack;
+            upper[i] = static_cast<float>(products[i]) * (scale * step) + (reach + static_cast<float>(vanishing));
+            good &= (scale >= 0) & (residual >= 0) & (length >= 0);
+        }
+    } else {
+        const float shrink = static_cast<float>(1 - m_float_error) - coarse_rounding;
+        for (std::size_t i = 0; i < count; ++i) {
+            float scale = facts.scales[i], residual = facts.residuals[i], length = facts.norms[i];
+            float all = m_coarse_squares + length * length;
+            float squares = all - 2 * (static_cast<float>(products[i]) * (scale * step)) - coarse_rounding * all;
+            float away = std::sqrt(std::max(squares, 0.0f)) * shrink;
+            upper[i] = std::min((residual + m_coarse_error) * (1 + coarse_rounding) - away + 0x1p-67f, 0.0f);
+            good &= (scale >= 0) & (residual >= 0) & (length >= 0);
+        }
+    }
+    return good != 0;
+}
+
 float query::refined(float approximate, float upper, const code_facts& facts) const noexcept {
     if (!m_is_bounded || m_metric == metric::l2 || !(facts.residual < infinite) || facts.scale == 0) return upper;
     // The residual is orthogonal to what the code stands for, so only the part of the query that is orthogonal to it
     // too can meet the residual.
     double length = m_metric == metric::cosine ? 1 : facts.norm, slack = m_slack * length;
-    double along = std::max(0.0, std::fabs(static_cast<double>(approximate)) * (1 - 0x1p-20) - slack) / (length * (1 + own_error));
+    double near = std::fabs(static_cast<double>(approximate)) * (1 - 0x1p-20);
+    double along = std::max(0.0, near - slack) / (length * (1 + own_error));
     double across = std::sqrt(std::max(0.0, m_norm * m_norm - along * along));
-    double least = approximate + across * facts.residual + own_error * m_norm * length + slack + vanishing;
-    return std::min(upper, round_up(least));
+    // The rotation's error, and that of the stored scale, need not be orthogonal to anything.
+    double skew = (rotation::relative_error + own_error) * m_norm * length;
+    return std::min(upper, round_up(approximate + across * facts.residual + skew + slack + vanishing));
 }
 
 } // namespace tenancy::vectors

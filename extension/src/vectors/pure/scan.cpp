@@ -11,7 +11,7 @@ namespace tenancy::vectors {
 namespace {
 
 /// Codes of so many vectors are compared in one go; the keys stay in the first cache.
-constexpr std::size_t at_once = 256;
+constexpr std::size_t at_once = 256, in_group = 16;
 
 void check_fits(const query& asked, const block_view& block) {
     if (block.by() != asked.by() || block.dimensions() != asked.dimensions())
@@ -20,14 +20,27 @@ void check_fits(const query& asked, const block_view& block) {
                         std::to_string(asked.dimensions()) + " are expected.");
 }
 
+[[noreturn]] void refuse_damage() {
+    throw error(sqlstate::data_corrupted, "block of vectors is damaged",
+                "A scale, a bound or a norm is not a number, or negative.",
+                "Run tenancy.rebuild_corpus() to make the blocks of the corpus again from its rows.");
+}
+
 void compare_some(const query& asked, const block_view& block, std::size_t begin, std::size_t count,
                   float* approximate, float* upper) {
     std::int32_t products[at_once];
     multiply(asked.uses(), asked.planes(), block.codes(begin), count, block.readable(begin), products);
-    if (!asked.keys(products, block.facts().from(begin), count, approximate, upper))
-        throw error(sqlstate::data_corrupted, "block of vectors is damaged",
-                    "A scale, a bound or a norm is not a number, or negative.",
-                    "Run tenancy.rebuild_corpus() to make the blocks of the corpus again from its rows.");
+    if (!asked.keys(products, block.facts().from(begin), count, approximate, upper)) refuse_damage();
+}
+
+void offer(const query& asked, const block_view& block, std::size_t place, std::uint64_t source, collector& found) {
+    float approximate, upper;
+    compare_some(asked, block, place, 1, &approximate, &upper);
+    if (upper < found.cut())
+        found.pass_over();
+    else
+        found.offer({block.id(place), asked.refined(approximate, upper, block.facts().at(place)), approximate, source,
+                     static_cast<std::uint32_t>(place)});
 }
 
 } // namespace
@@ -41,18 +54,28 @@ void compare(const query& asked, const block_view& block, std::size_t begin, std
 
 void scan(const query& asked, const block_view& block, std::uint64_t source, collector& found) {
     check_fits(asked, block);
-    float approximate[at_once], upper[at_once];
+    std::int32_t products[at_once];
+    float upper[at_once];
     for (std::size_t begin = 0; begin < block.count(); begin += at_once) {
         std::size_t count = std::min(at_once, block.count() - begin);
-        compare_some(asked, block, begin, count, approximate, upper);
-        for (std::size_t i = 0; i < count; ++i) {
-            if (upper[i] < found.cut()) {
+        multiply(asked.uses(), asked.coarse_planes(), block.codes(begin), count, block.readable(begin), products);
+        if (!asked.coarse_keys(products, block.facts().from(begin), count, upper)) refuse_damage();
+        for (std::size_t group = 0; group < count; group += in_group) {
+            std::size_t end = std::min(group + in_group, count);
+            // Nearly all groups have nothing to offer, which one look at all of it tells.
+            float best = upper[group];
+            for (std::size_t i = group + 1; i < end; ++i)
+                best = std::max(best, upper[i]);
+            if (best < found.cut()) {
                 found.pass_over();
                 continue;
             }
-            std::size_t place = begin + i;
-            float bound = asked.refined(approximate[i], upper[i], block.facts().at(place));
-            found.offer({block.id(place), bound, approximate[i], source, static_cast<std::uint32_t>(place)});
+            for (std::size_t i = group; i < end; ++i) {
+                if (upper[i] < found.cut())
+                    found.pass_over();
+                else
+                    offer(asked, block, begin + i, source, found);
+            }
         }
     }
 }
