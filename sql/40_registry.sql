@@ -13,6 +13,9 @@ CREATE TABLE tenancy.protected_tables (
     foreign_key boolean NOT NULL DEFAULT true,
     index boolean NOT NULL DEFAULT true,
     undo jsonb NOT NULL,
+    global_keys name[] NOT NULL DEFAULT '{}',
+    keys jsonb NOT NULL DEFAULT '{}',
+    is_changing boolean NOT NULL DEFAULT false,
     CONSTRAINT protected_tables_pkey PRIMARY KEY (relation)
 );
 
@@ -21,6 +24,11 @@ COMMENT ON COLUMN tenancy.protected_tables.own_policies IS 'the application brin
 COMMENT ON COLUMN tenancy.protected_tables.foreign_key IS 'a foreign key to tenancy.tenants is wanted';
 COMMENT ON COLUMN tenancy.protected_tables.index IS 'an index that leads with the tenant column is wanted';
 COMMENT ON COLUMN tenancy.protected_tables.undo IS 'what the table was before, for tenancy.unprotect()';
+COMMENT ON COLUMN tenancy.protected_tables.global_keys IS 'unique keys that hold for all tenants, by name';
+COMMENT ON COLUMN tenancy.protected_tables.keys IS
+'the unique keys and foreign keys that got the tenant as their first column, by name, and what cannot be read back from them';
+COMMENT ON COLUMN tenancy.protected_tables.is_changing IS
+'its foreign keys are being replaced: the owner, whom policies would hide rows from, checks them without FORCE meanwhile';
 
 SELECT pg_catalog.pg_extension_config_dump('tenancy.protected_tables', '');
 
@@ -246,6 +254,25 @@ RETURN (
 
 COMMENT ON FUNCTION tenancy.state_before(regclass, name) IS 'what unprotect() must know of a table that is not protected yet; internal';
 
+-- A migration changes a table step by step before it is protected. What it was is remembered before the first step.
+CREATE TABLE tenancy.state_before_migration (
+    relation regclass NOT NULL,
+    tenant_column name NOT NULL,
+    undo jsonb NOT NULL,
+    CONSTRAINT state_before_migration_pkey PRIMARY KEY (relation)
+);
+
+COMMENT ON TABLE tenancy.state_before_migration IS
+'what tables were before a migration began, until they are protected; written by tenancy.remember()';
+
+SELECT pg_catalog.pg_extension_config_dump('tenancy.state_before_migration', '');
+
+ALTER TABLE tenancy.state_before_migration ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY write_own ON tenancy.state_before_migration USING (EXISTS (
+    SELECT FROM pg_catalog.pg_class c
+    WHERE c.oid = relation AND pg_catalog.pg_has_role(c.relowner, 'USAGE')));
+
 CREATE FUNCTION tenancy.remember_state() RETURNS trigger
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -253,7 +280,9 @@ AS $$
 BEGIN
     -- Given where a dump is restored.
     IF NEW.undo IS NULL THEN
-        NEW.undo := tenancy.state_before(NEW.relation, NEW.tenant_column);
+        NEW.undo := coalesce((SELECT b.undo FROM tenancy.state_before_migration b
+                              WHERE b.relation = NEW.relation AND b.tenant_column = NEW.tenant_column),
+                             tenancy.state_before(NEW.relation, NEW.tenant_column));
     END IF;
     RETURN NEW;
 END
@@ -262,6 +291,9 @@ $$;
 COMMENT ON FUNCTION tenancy.remember_state() IS 'trigger: fills undo, which table owners may not write themselves';
 
 CREATE TRIGGER remember_state BEFORE INSERT ON tenancy.protected_tables
+FOR EACH ROW EXECUTE FUNCTION tenancy.remember_state();
+
+CREATE TRIGGER remember_state BEFORE INSERT ON tenancy.state_before_migration
 FOR EACH ROW EXECUTE FUNCTION tenancy.remember_state();
 
 -- Refusals.
@@ -459,3 +491,23 @@ $$;
 
 COMMENT ON FUNCTION tenancy.refuse_bad_values(regclass, name, regtype, boolean) IS
 'raises TN009 when rows have no tenant (unless may_be_null) or an unknown one, and says whether any has none; internal';
+
+CREATE FUNCTION tenancy.remember(relation regclass, tenant_column name) RETURNS jsonb
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+    PERFORM tenancy.refuse_other_owner(remember.relation);
+    INSERT INTO tenancy.state_before_migration (relation, tenant_column)
+    SELECT t.relation, remember.tenant_column
+    FROM tenancy.tree_of(remember.relation) t
+    WHERE NOT EXISTS (SELECT FROM tenancy.protected_tables p WHERE p.relation = t.relation)
+    ON CONFLICT ON CONSTRAINT state_before_migration_pkey DO NOTHING;
+    RETURN coalesce((SELECT p.undo FROM tenancy.protected_tables p WHERE p.relation = remember.relation),
+                    (SELECT b.undo FROM tenancy.state_before_migration b WHERE b.relation = remember.relation));
+END
+$$;
+
+COMMENT ON FUNCTION tenancy.remember(regclass, name) IS
+'keeps what a table and its children are before a migration changes them, for unprotect(), unless that is kept already, and returns it for the table; internal';

@@ -113,7 +113,7 @@ COMMENT ON FUNCTION tenancy.refuse_member(regclass, regclass, name, regtype, boo
 'raises when a table of a tree cannot be protected with it; internal';
 
 CREATE FUNCTION tenancy.member_statements(root regclass, tenant_column name, column_type regtype, own_policies boolean,
-                                          foreign_key boolean, index boolean)
+                                          foreign_key boolean, index boolean, is_column_part boolean, keyed regclass[])
 RETURNS SETOF text
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -140,21 +140,25 @@ BEGIN
             root_is_not_null := member.is_not_null;
             root_has_default := member.has_default;
         END IF;
-        IF NOT member.has_default AND (member.is_root OR root_has_default) THEN
-            RETURN NEXT format('ALTER TABLE %s ALTER COLUMN %I SET DEFAULT %s', member.relation, tenant_column,
-                               tenancy.context_call(column_type, false));
+        IF is_column_part THEN
+            IF NOT member.has_default AND (member.is_root OR root_has_default) THEN
+                RETURN NEXT format('ALTER TABLE %s ALTER COLUMN %I SET DEFAULT %s', member.relation, tenant_column,
+                                   tenancy.context_call(column_type, false));
+            END IF;
+            IF NOT member.is_not_null AND (member.is_root OR root_is_not_null) THEN
+                RETURN NEXT format('ALTER TABLE %s ALTER COLUMN %I SET NOT NULL', member.relation, tenant_column);
+            END IF;
+            -- Partitions get this and the index from their parent, inheritance children do not.
+            IF foreign_key AND NOT member.relispartition AND NOT tenancy.has_tenant_key(member.relation, tenant_column) THEN
+                RETURN NEXT format('ALTER TABLE %s ADD CONSTRAINT %I FOREIGN KEY (%I) REFERENCES tenancy.tenants (%I)',
+                    member.relation,
+                    coalesce(undo ->> 'foreign_key', tenancy.unused_name(member.relation, tenant_column, 'fkey')),
+                    tenant_column, tenancy.tenants_column(column_type));
+            END IF;
+            CONTINUE;
         END IF;
-        IF NOT member.is_not_null AND (member.is_root OR root_is_not_null) THEN
-            RETURN NEXT format('ALTER TABLE %s ALTER COLUMN %I SET NOT NULL', member.relation, tenant_column);
-        END IF;
-        -- Partitions get these from their parent, inheritance children do not.
-        IF foreign_key AND NOT member.relispartition AND NOT tenancy.has_tenant_key(member.relation, tenant_column) THEN
-            RETURN NEXT format('ALTER TABLE %s ADD CONSTRAINT %I FOREIGN KEY (%I) REFERENCES tenancy.tenants (%I)',
-                member.relation,
-                coalesce(undo ->> 'foreign_key', tenancy.unused_name(member.relation, tenant_column, 'fkey')),
-                tenant_column, tenancy.tenants_column(column_type));
-        END IF;
-        IF index AND NOT member.relispartition AND NOT tenancy.has_tenant_index(member.relation, tenant_column) THEN
+        IF index AND NOT member.relispartition AND NOT tenancy.has_tenant_index(member.relation, tenant_column)
+           AND member.relation <> ALL (keyed) THEN
             RETURN NEXT format('CREATE INDEX %I ON %s (%I)',
                 coalesce(undo ->> 'index', tenancy.unused_name(member.relation, tenant_column, 'idx')),
                 member.relation, tenant_column);
@@ -166,8 +170,8 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION tenancy.member_statements(regclass, name, regtype, boolean, boolean, boolean) IS
-'the statements that protect a table and its children once the tenant column is filled; internal';
+COMMENT ON FUNCTION tenancy.member_statements(regclass, name, regtype, boolean, boolean, boolean, boolean, regclass[]) IS
+'the statements that protect a table and its children once the tenant column is filled: what belongs to the column, or what follows when the tables keyed have a key that leads with it; internal';
 
 CREATE FUNCTION tenancy.protect(
     relation regclass,
@@ -177,6 +181,7 @@ CREATE FUNCTION tenancy.protect(
     own_policies boolean DEFAULT false,
     foreign_key boolean DEFAULT true,
     index boolean DEFAULT true,
+    global_keys name[] DEFAULT '{}',
     dry_run boolean DEFAULT false
 ) RETURNS SETOF text
 LANGUAGE plpgsql
@@ -193,6 +198,10 @@ DECLARE
     filling text[] := '{}';
     statement text;
     changed tenancy.protected_tables[];
+    members regclass[];
+    plan tenancy.key_statement[];
+    keyed regclass[];
+    violated text;
 BEGIN
     PERFORM tenancy.refuse_other_owner(protect.relation);
     SELECT a.name INTO missing
@@ -209,7 +218,12 @@ BEGIN
     END IF;
     PERFORM tenancy.refuse_unprotectable(protect.relation);
 
-    -- Whoever changes the same table at the same time waits here, and then finds what we did.
+    -- Whoever changes the same table at the same time waits here, and then finds what we did. Tables that are protected at
+    -- the same time and refer to each other find each other in the registry.
+    PERFORM tenancy.refuse_bad_keys(protect.relation, protect.tenant_column, protect.global_keys);
+    IF NOT protect.dry_run THEN
+        LOCK TABLE tenancy.protected_tables IN SHARE UPDATE EXCLUSIVE MODE;
+    END IF;
     EXECUTE format('LOCK TABLE %s IN %s MODE', protect.relation,
                    CASE WHEN protect.dry_run THEN 'ACCESS SHARE' ELSE 'ACCESS EXCLUSIVE' END);
     type := tenancy.tenant_column_type(protect.relation, protect.tenant_column, protect.column_type);
@@ -265,10 +279,17 @@ BEGIN
             || ARRAY(SELECT tenancy.trigger_statements(protect.relation, true));
     END IF;
 
+    members := ARRAY(SELECT t.relation FROM tenancy.tree_of(protect.relation) t);
+    plan := ARRAY(SELECT k FROM tenancy.key_phases(members, true, protect.tenant_column, protect.global_keys) k);
+    keyed := ARRAY(SELECT DISTINCT k.relation FROM unnest(plan) k WHERE k.leads);
+
     IF protect.dry_run THEN
         RETURN QUERY SELECT unnest(filling);
         RETURN QUERY SELECT tenancy.member_statements(protect.relation, protect.tenant_column, type, protect.own_policies,
-                                                      protect.foreign_key, protect.index);
+                                                      protect.foreign_key, protect.index, true, keyed);
+        RETURN QUERY SELECT k.statement FROM unnest(plan) k WHERE k.statement IS NOT NULL;
+        RETURN QUERY SELECT tenancy.member_statements(protect.relation, protect.tenant_column, type, protect.own_policies,
+                                                      protect.foreign_key, protect.index, false, keyed);
         RETURN;
     END IF;
 
@@ -277,10 +298,12 @@ BEGIN
     SELECT t.relation, protect.tenant_column, type, protect.own_policies, protect.foreign_key, protect.index
     FROM tenancy.tree_of(protect.relation) t
     WHERE NOT EXISTS (SELECT FROM tenancy.protected_tables p WHERE p.relation = t.relation);
+    DELETE FROM tenancy.state_before_migration b WHERE b.relation = ANY (members);
     UPDATE tenancy.protected_tables p
-    SET foreign_key = p.foreign_key OR protect.foreign_key, index = p.index OR protect.index
-    FROM tenancy.tree_of(protect.relation) t
-    WHERE p.relation = t.relation AND (p.foreign_key < protect.foreign_key OR p.index < protect.index);
+    SET foreign_key = p.foreign_key OR protect.foreign_key, index = p.index OR protect.index,
+        global_keys = ARRAY(SELECT DISTINCT g FROM unnest(p.global_keys || protect.global_keys) g ORDER BY g)
+    WHERE p.relation = ANY (members)
+      AND (p.foreign_key < protect.foreign_key OR p.index < protect.index OR NOT p.global_keys @> protect.global_keys);
 
     -- Read before anything runs: the triggers are switched on again as they were.
     FOREACH statement IN ARRAY filling LOOP
@@ -289,6 +312,21 @@ BEGIN
     END LOOP;
     IF has_nulls THEN
         PERFORM tenancy.refuse_bad_values(protect.relation, protect.tenant_column, type, false);
+    END IF;
+
+    FOR statement IN
+        SELECT tenancy.member_statements(protect.relation, protect.tenant_column, type, protect.own_policies,
+                                         protect.foreign_key, protect.index, true, keyed)
+    LOOP
+        EXECUTE statement;
+        RETURN NEXT statement;
+    END LOOP;
+    IF plan <> '{}' THEN
+        violated := tenancy.run_key_phases(plan);
+        IF violated IS NOT NULL THEN
+            PERFORM tenancy.refuse_crossing_rows(protect.relation, protect.tenant_column, violated);
+        END IF;
+        RETURN QUERY SELECT k.statement FROM unnest(plan) k WHERE k.statement IS NOT NULL;
     END IF;
 
     -- A changed policy is replaced while the guard does not hold its table.
@@ -301,7 +339,7 @@ BEGIN
     SELECT array_agg(ROW(h.*)::tenancy.protected_tables) INTO changed FROM held h;
     FOR statement IN
         SELECT tenancy.member_statements(protect.relation, protect.tenant_column, type, protect.own_policies,
-                                         protect.foreign_key, protect.index)
+                                         protect.foreign_key, protect.index, false, keyed)
     LOOP
         EXECUTE statement;
         RETURN NEXT statement;
@@ -312,10 +350,10 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION tenancy.protect(regclass, name, regtype, text, boolean, boolean, boolean, boolean) IS
-'puts a table, its partitions and its inheritance children under tenancy''s policies, adding and filling the tenant column where it is missing, and returns the statements that it ran (dry_run: would run); does nothing to a table that lacks nothing; TN009 with the reason when it cannot';
+COMMENT ON FUNCTION tenancy.protect(regclass, name, regtype, text, boolean, boolean, boolean, name[], boolean) IS
+'puts a table, its partitions and its inheritance children under tenancy''s policies, adding and filling the tenant column where it is missing, makes its unique keys (but global_keys) and the foreign keys between it and other protected tables per tenant, and returns the statements that it ran (dry_run: would run); does nothing to a table that lacks nothing; TN009 with the reason when it cannot';
 
-CREATE FUNCTION tenancy.undo_statements(root regclass) RETURNS SETOF text
+CREATE FUNCTION tenancy.undo_statements(root regclass) RETURNS TABLE (step integer, statement text)
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
@@ -384,11 +422,34 @@ BEGIN ATOMIC
         WHERE m.column_stays AND NOT EXISTS (
             SELECT FROM pg_constraint f WHERE f.conname = k.key AND f.conrelid = m.relation AND f.conparentid = 0)
     )
-    SELECT s.statement FROM steps s ORDER BY s.step, s.depth, s.relation, s.statement;
+    SELECT s.step, s.statement FROM steps s ORDER BY s.step, s.depth, s.relation, s.statement;
 END;
 
 COMMENT ON FUNCTION tenancy.undo_statements(regclass) IS
-'the statements by which unprotect() undoes what protect() did; internal';
+'the statements by which unprotect() undoes what protect() did, besides keys, which come between the steps 5 and 6; internal';
+
+-- A table that stays protected may have had no other index that leads with its tenant than a key that goes back.
+CREATE FUNCTION tenancy.missing_indexes(plan tenancy.key_statement[], leaving regclass[]) RETURNS SETOF text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT format('CREATE INDEX %I ON %s (%I)', tenancy.unused_name(p.relation, p.tenant_column, 'idx'), p.relation, p.tenant_column)
+    FROM tenancy.protected_tables p
+    WHERE p.index AND p.relation <> ALL (leaving)
+      AND p.relation IN (SELECT k.relation FROM unnest(plan) k WHERE k.phase = 5 AND k.change = 'remove')
+      AND NOT EXISTS (SELECT FROM unnest(plan) k WHERE k.relation = p.relation AND k.leads)
+      AND NOT EXISTS (
+          SELECT FROM pg_index i
+          JOIN pg_class x ON x.oid = i.indexrelid
+          JOIN pg_am m ON m.oid = x.relam AND m.amname = 'btree'
+          JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attname = p.tenant_column AND a.attnum = i.indkey[0]
+          WHERE i.indrelid = p.relation AND i.indisvalid AND i.indpred IS NULL
+            AND x.relname NOT IN (SELECT k.name FROM unnest(plan) k WHERE k.phase = 5 AND k.change = 'remove' AND k.relation = p.relation))
+    ORDER BY p.relation;
+END;
+
+COMMENT ON FUNCTION tenancy.missing_indexes(tenancy.key_statement[], regclass[]) IS
+'the statements that make up for keys that go back on tables that stay protected; internal';
 
 CREATE FUNCTION tenancy.unprotect(relation regclass, dry_run boolean DEFAULT false) RETURNS SETOF text
 LANGUAGE plpgsql
@@ -397,8 +458,12 @@ AS $$
 DECLARE
     registered tenancy.protected_tables;
     parent regclass;
-    statements text[];
+    members regclass[];
+    plan tenancy.key_statement[];
+    before_keys text[];
+    after_keys text[];
     statement text;
+    violated text;
 BEGIN
     PERFORM tenancy.refuse_other_owner(unprotect.relation);
     IF unprotect.dry_run IS NULL THEN
@@ -406,6 +471,9 @@ BEGIN
             HINT = 'Leave the argument out for its default.';
     END IF;
     IF EXISTS (SELECT FROM pg_class c WHERE c.oid = unprotect.relation AND c.relkind IN ('r', 'p')) THEN
+        IF NOT unprotect.dry_run THEN
+            LOCK TABLE tenancy.protected_tables IN SHARE UPDATE EXCLUSIVE MODE;
+        END IF;
         EXECUTE format('LOCK TABLE %s IN %s MODE', unprotect.relation,
                        CASE WHEN unprotect.dry_run THEN 'ACCESS SHARE' ELSE 'ACCESS EXCLUSIVE' END);
     END IF;
@@ -426,15 +494,32 @@ BEGIN
     END IF;
     PERFORM tenancy.refuse_other_owner(t.relation) FROM tenancy.tree_of(unprotect.relation) t;
 
-    statements := ARRAY(SELECT tenancy.undo_statements(unprotect.relation));
+    members := ARRAY(SELECT t.relation FROM tenancy.tree_of(unprotect.relation) t);
+    plan := ARRAY(SELECT k FROM tenancy.key_phases(members, false, registered.tenant_column, '{}') k);
+    before_keys := ARRAY(SELECT u.statement FROM tenancy.undo_statements(unprotect.relation) u WHERE u.step <= 5);
+    after_keys := ARRAY(SELECT u.statement FROM tenancy.undo_statements(unprotect.relation) u WHERE u.step > 5)
+        || ARRAY(SELECT tenancy.missing_indexes(plan, members));
     IF NOT unprotect.dry_run THEN
         -- First, so that the guard lets the rest pass.
-        DELETE FROM tenancy.protected_tables p USING tenancy.tree_of(unprotect.relation) t WHERE p.relation = t.relation;
-        FOREACH statement IN ARRAY statements LOOP
+        DELETE FROM tenancy.protected_tables p WHERE p.relation = ANY (members);
+        FOREACH statement IN ARRAY before_keys LOOP
+            EXECUTE statement;
+        END LOOP;
+        IF plan <> '{}' THEN
+            violated := tenancy.run_key_phases(plan);
+            IF violated IS NOT NULL THEN
+                RAISE EXCEPTION USING ERRCODE = 'TN009', MESSAGE = format('relation %s cannot be unprotected', unprotect.relation),
+                    DETAIL = format('Rows of different tenants have equal keys, which would be unique for all again: %s.', violated),
+                    HINT = 'Give these rows different keys first.';
+            END IF;
+        END IF;
+        FOREACH statement IN ARRAY after_keys LOOP
             EXECUTE statement;
         END LOOP;
     END IF;
-    RETURN QUERY SELECT unnest(statements);
+    RETURN QUERY SELECT unnest(before_keys);
+    RETURN QUERY SELECT k.statement FROM unnest(plan) k WHERE k.statement IS NOT NULL;
+    RETURN QUERY SELECT unnest(after_keys);
 END
 $$;
 

@@ -96,6 +96,8 @@ BEGIN
               WHERE d.classid = 'pg_class'::regclass) r
         CROSS JOIN tenancy.protection_faults(r.relation) f
         WHERE f.code = ANY (string_to_array(faults, ','))
+          AND NOT (f.code = 'rls_not_forced'
+                   AND EXISTS (SELECT FROM tenancy.protected_tables p WHERE p.relation = r.relation AND p.is_changing))
         LIMIT 1;
         IF found.relation IS NOT NULL THEN
             PERFORM tenancy.refuse_weakening(found.relation, found.problem);
@@ -147,6 +149,9 @@ BEGIN
     DELETE FROM tenancy.protected_tables p
     USING pg_event_trigger_dropped_objects() o
     WHERE o.classid = 'pg_class'::regclass AND o.objsubid = 0 AND p.relation = o.objid;
+    DELETE FROM tenancy.state_before_migration b
+    USING pg_event_trigger_dropped_objects() o
+    WHERE o.classid = 'pg_class'::regclass AND o.objsubid = 0 AND b.relation = o.objid;
 
     SELECT p.relation, o.address_names[3] AS policy INTO found
     FROM pg_event_trigger_dropped_objects() o

@@ -57,8 +57,31 @@ BEGIN ATOMIC
         ('owner', 'policy_statements(regclass, name, regtype, boolean)'),
         ('owner', 'tenant_column_type(regclass, name, regtype)'),
         ('owner', 'refuse_member(regclass, regclass, name, regtype, boolean)'),
-        ('owner', 'member_statements(regclass, name, regtype, boolean, boolean, boolean)'),
-        ('owner', 'protect(regclass, name, regtype, text, boolean, boolean, boolean, boolean)'),
+        ('owner', 'member_statements(regclass, name, regtype, boolean, boolean, boolean, boolean, regclass[])'),
+        ('owner', 'remember(regclass, name)'),
+        ('owner', 'unique_keys(regclass[])'),
+        ('owner', 'prepared_name(name)'),
+        ('owner', 'prepared_index(oid)'),
+        ('owner', 'index_text(oid, name, name, text, boolean)'),
+        ('owner', 'constraint_text(oid, name, text)'),
+        ('owner', 'index_belongings(oid, text)'),
+        ('owner', 'key_statements(oid[], name, text)'),
+        ('owner', 'prepare_key_statements(oid[], name, boolean)'),
+        ('owner', 'foreign_keys_on(oid[])'),
+        ('owner', 'may_hold_null(oid)'),
+        ('owner', 'foreign_key_text(oid, name, name, text, jsonb)'),
+        ('owner', 'key_bound_by(oid, oid, name[], name)'),
+        ('owner', 'same_columns(name[], name[])'),
+        ('owner', 'key_steps(regclass[], boolean, name, regclass[], name[])'),
+        ('owner', 'foreign_key_before(oid)'),
+        ('owner', 'key_plan(regclass[], boolean, name, regclass[], name[])'),
+        ('owner', 'refuse_bad_keys(regclass, name, name[])'),
+        ('owner', 'key_changes(regclass, name, regclass[], name[])'),
+        ('owner', 'key_phases(regclass[], boolean, name, name[])'),
+        ('owner', 'run_key_phases(tenancy.key_statement[])'),
+        ('owner', 'refuse_crossing_rows(regclass, name, text)'),
+        ('owner', 'missing_indexes(tenancy.key_statement[], regclass[])'),
+        ('owner', 'protect(regclass, name, regtype, text, boolean, boolean, boolean, name[], boolean)'),
         ('owner', 'undo_statements(regclass)'),
         ('owner', 'unprotect(regclass, boolean)'),
         ('owner', 'protect_statement(regclass, regclass)'),
@@ -353,7 +376,8 @@ BEGIN
     EXECUTE format('GRANT SELECT, INSERT, DELETE ON tenancy.corpora TO %s', role);
     -- A policy holds it to its own tables. Not the column undo: unprotect() executes what stands in it.
     EXECUTE format('GRANT SELECT, DELETE, INSERT (relation, tenant_column, column_type, own_policies, foreign_key, index), '
-                   'UPDATE (foreign_key, index) ON tenancy.protected_tables TO %s', role);
+                   'UPDATE (foreign_key, index, global_keys, keys, is_changing) ON tenancy.protected_tables TO %s', role);
+    EXECUTE format('GRANT SELECT, DELETE, INSERT (relation, tenant_column) ON tenancy.state_before_migration TO %s', role);
     -- What a foreign key from a protected table needs; it lets the role test which keys exist, and nothing else.
     EXECUTE format('GRANT REFERENCES (id, external_key, external_key_bigint) ON tenancy.tenants TO %s', role);
 END
@@ -373,6 +397,7 @@ BEGIN
     END IF;
     -- Goes for the columns too.
     EXECUTE format('REVOKE SELECT, INSERT, UPDATE, DELETE ON tenancy.protected_tables FROM %s', role);
+    EXECUTE format('REVOKE SELECT, INSERT, DELETE ON tenancy.state_before_migration FROM %s', role);
     EXECUTE format('REVOKE REFERENCES (id, external_key, external_key_bigint) ON tenancy.tenants FROM %s', role);
     PERFORM tenancy.revoke_functions(role, '{owner}');
 END

@@ -5,7 +5,7 @@ SELECT plan(49);
 SELECT test_helpers.make_tenants();
 SELECT is_empty('SELECT * FROM tenancy.check()', 'a fresh installation is clean');
 
-CREATE TABLE notes (id integer PRIMARY KEY);
+CREATE TABLE notes (id integer NOT NULL);
 SELECT tenancy.protect('notes');
 CREATE TABLE parts (id integer) PARTITION BY LIST (id);
 CREATE TABLE parts_1 PARTITION OF parts FOR VALUES IN (1);
@@ -58,8 +58,9 @@ SELECT is_empty('SELECT * FROM tenancy.check()', 'which is repaired by hand');
 
 -- A foreign key that leaves the tenant out; one that has it is clean.
 CREATE TABLE orders (id uuid PRIMARY KEY, tenant_id uuid NOT NULL, UNIQUE (tenant_id, id));
-CREATE TABLE items (id uuid PRIMARY KEY, "order" uuid CONSTRAINT crosses REFERENCES orders, tenant_id uuid NOT NULL);
-SELECT tenancy.protect('orders'), tenancy.protect('items');
+CREATE TABLE items (id uuid PRIMARY KEY, "order" uuid, tenant_id uuid NOT NULL);
+SELECT tenancy.protect('orders', global_keys => '{orders_pkey}'), tenancy.protect('items');
+ALTER TABLE items ADD CONSTRAINT crosses FOREIGN KEY ("order") REFERENCES orders (id);
 SELECT results_eq('SELECT code, severity, object FROM tenancy.check()',
                   $$VALUES ('foreign_key_across', 'warning', 'constraint crosses on table public.items')$$, 'foreign_key_across is found');
 SELECT throws_ok(format($$INSERT INTO items VALUES (gen_random_uuid(), gen_random_uuid(), %L)$$, test_helpers.a()), '23503', NULL, 'such a key asks for the row alone');

@@ -6,7 +6,7 @@ SELECT plan(43);
 SELECT test_helpers.make_tenants();
 SELECT test_helpers.make_owner('owner');
 SELECT test_helpers.act_as('owner');
-CREATE TABLE notes (id integer PRIMARY KEY, body text NOT NULL DEFAULT '');
+CREATE TABLE notes (id integer, body text NOT NULL DEFAULT '');
 SELECT tenancy.protect('notes');
 CREATE TABLE parts (id integer) PARTITION BY LIST (id);
 CREATE TABLE parts_1 PARTITION OF parts FOR VALUES IN (1);

@@ -4,7 +4,7 @@ BEGIN;
 SELECT plan(12);
 
 SELECT test_helpers.make_tenants();
-CREATE TABLE notes (id integer PRIMARY KEY);
+CREATE TABLE notes (id integer);
 SELECT tenancy.protect('notes');
 CREATE TEMP TABLE before AS SELECT undo FROM tenancy.protected_tables;
 

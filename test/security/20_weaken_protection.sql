@@ -9,7 +9,7 @@ SELECT make_owner() AS owner \gset
 SELECT make_role() AS app \gset
 
 SELECT act_as('owner');
-CREATE TABLE notes (id int PRIMARY KEY, tenant_id uuid, body text);
+CREATE TABLE notes (id int, tenant_id uuid, body text);
 SELECT FROM tenancy.protect('notes');
 GRANT SELECT, INSERT, UPDATE, DELETE ON notes TO :"app";
 SELECT act_as_superuser();

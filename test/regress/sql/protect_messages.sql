@@ -1,7 +1,7 @@
 -- What protect() and the guard say, word for word: messages, details, hints and warnings.
 \set VERBOSITY default
 \set SHOW_CONTEXT never
-CREATE TABLE notes (id integer PRIMARY KEY, body text);
+CREATE TABLE notes (id integer, body text);
 SELECT count(*) FROM tenancy.protect('notes');
 
 -- A copy of a protected table is named at once.
