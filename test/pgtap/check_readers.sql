@@ -1,6 +1,6 @@
 -- check() about what reads with more rights than its caller has: views, materialized views, functions.
 BEGIN;
-SELECT plan(31);
+SELECT plan(33);
 
 SELECT test_helpers.make_tenants();
 SELECT test_helpers.make_role('app');
@@ -110,6 +110,12 @@ SELECT results_eq('TABLE findings', $$VALUES ('context_immutable', 'error', 'fun
 SELECT repair();
 SELECT is_empty('TABLE findings', 'and repaired');
 SELECT is((SELECT string_agg(provolatile::text, '') FROM pg_proc WHERE proname IN ('my_tenant', 'my_tenant_too', 'my_setting')), 'sss', 'they are STABLE now');
+
+-- A function that is called with rows before the policies are asked.
+CREATE FUNCTION peek(text) RETURNS boolean LANGUAGE plpgsql LEAKPROOF AS $$BEGIN RAISE NOTICE '%', $1; RETURN true; END$$;
+SELECT results_eq('TABLE findings', $$VALUES ('function_leakproof', 'warning', 'function public.peek(text)')$$, 'a LEAKPROOF function is found');
+SELECT repair();
+SELECT is_empty('TABLE findings', 'and repaired');
 
 SELECT test_helpers.act_as('plain');
 SELECT throws_ok('SELECT * FROM tenancy.check()', '42501', 'permission denied for function check', 'check() is not for everybody');

@@ -1,6 +1,6 @@
 -- check() about the roles of applications, about settings and what is stored of them.
 BEGIN;
-SELECT plan(33);
+SELECT plan(45);
 
 SELECT test_helpers.make_tenants();
 SELECT test_helpers.make_role('app');
@@ -44,6 +44,19 @@ SELECT finds(format('ALTER ROLE {app} IN DATABASE %I SET tenancy.user_id = %L', 
              format('ALTER ROLE {app} IN DATABASE %I RESET tenancy.user_id', current_database()));
 SELECT finds(format('ALTER DATABASE %I SET tenancy.tenant_id = %L', current_database(), test_helpers.a()), 'context_stored', format('database %I', current_database()), 'error',
              format('ALTER DATABASE %I RESET tenancy.tenant_id', current_database()));
+
+SELECT finds('CREATE SCHEMA apart AUTHORIZATION {app}; CREATE TABLE apart.own (id integer); SELECT tenancy.protect(''apart.own'')', 'app_role_owns', 'schema apart', 'warning',
+             'ALTER SCHEMA apart OWNER TO postgres');
+SELECT finds(format('ALTER DATABASE %I OWNER TO {app}', current_database()), 'app_role_owns', format('database %I', current_database()), 'warning',
+             format('ALTER DATABASE %I OWNER TO postgres', current_database()));
+SELECT finds('GRANT EXECUTE ON FUNCTION tenancy.set_tenant(uuid, boolean) TO PUBLIC', 'function_public', 'function tenancy.set_tenant(uuid,boolean)', 'error',
+             'REVOKE EXECUTE ON ROUTINE tenancy.set_tenant(uuid,boolean) FROM PUBLIC');
+SELECT finds('GRANT SELECT ON tenancy.tenants TO {app}', 'catalogue_granted', 'table tenancy.tenants', 'error', 'REVOKE SELECT ON tenancy.tenants FROM {app}');
+SELECT finds('GRANT UPDATE ON tenancy.memberships TO PUBLIC', 'catalogue_granted', 'table tenancy.memberships', 'error', 'REVOKE UPDATE ON tenancy.memberships FROM PUBLIC');
+SELECT test_helpers.run(named('SELECT tenancy.grant_owner(''{app}'')'));
+SELECT is_empty('SELECT * FROM tenancy.check()', 'what grant_owner() gives to an application that owns tables is no finding');
+SELECT test_helpers.run(named('SELECT tenancy.create_corpus(dimensions => 3)'));
+SELECT is_empty('SELECT * FROM tenancy.check()', 'nor is a corpus');
 
 -- What only its owner can decide.
 SELECT test_helpers.run(named('ALTER TABLE notes OWNER TO {app}'));

@@ -1,6 +1,6 @@
 -- check() about tables: each condition is made, seen, and repaired by executing what check() says.
 BEGIN;
-SELECT plan(49);
+SELECT plan(51);
 
 SELECT test_helpers.make_tenants();
 SELECT is_empty('SELECT * FROM tenancy.check()', 'a fresh installation is clean');
@@ -51,6 +51,9 @@ SELECT finds('CREATE TABLE accounts (account bigint)', 'table_unprotected', 'tab
 SELECT finds('CREATE TABLE referring (whose uuid REFERENCES tenancy.tenants (id))', 'table_unprotected', 'table public.referring', 'warning');
 SELECT finds('CREATE POLICY open ON notes USING (true)', 'policy_true', 'policy open on table public.notes', 'warning');
 SELECT finds('ALTER EVENT TRIGGER tenancy_guardrail DISABLE', 'guard_off', 'event trigger tenancy_guardrail');
+SELECT finds('CREATE FOREIGN DATA WRAPPER elsewhere; CREATE SERVER there FOREIGN DATA WRAPPER elsewhere; '
+             'CREATE FOREIGN TABLE remote (id integer, tenant_id uuid) SERVER there; GRANT SELECT ON remote TO PUBLIC',
+             'foreign_table_granted', 'foreign table public.remote');
 SELECT finds('CREATE PUBLICATION whole FOR TABLE own', 'published_whole', 'publication whole', 'info');
 SELECT finds('ALTER TABLE own RENAME COLUMN tenant_id TO other', 'column_missing', 'table public.own');
 ALTER TABLE own RENAME COLUMN other TO tenant_id;

@@ -1,0 +1,105 @@
+-- check() about tables, their children and their policies.
+
+CREATE FUNCTION tenancy.check_tables() RETURNS TABLE (code text, severity text, object text, problem text, fix text)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT 'table_gone', 'warning', format('OID %s', p.relation::oid), 'a table that no longer exists is registered as protected',
+           format('DELETE FROM tenancy.protected_tables WHERE relation = %s', p.relation::oid)
+    FROM tenancy.protected_tables p
+    WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = p.relation)
+    UNION ALL
+    SELECT f.code, f.severity, format('table %s', p.relation), f.problem,
+           CASE f.code WHEN 'column_missing' THEN format('Rename the column back, or make it again and fill it; then %s.', s.statement)
+                       ELSE s.statement END
+    FROM tenancy.protected_tables p
+    CROSS JOIN LATERAL tenancy.protection_faults(p.relation) f
+    CROSS JOIN LATERAL tenancy.protect_statement(p.relation, p.relation) s (statement)
+    UNION ALL
+    SELECT 'child_unprotected', 'error', format('table %s', i.inhrelid::regclass),
+           format('it is a partition or an inheritance child of %s and is not protected itself', p.relation),
+           tenancy.protect_statement(p.relation, p.relation)
+    FROM tenancy.protected_tables p
+    JOIN pg_inherits i ON i.inhparent = p.relation
+    JOIN pg_class c ON c.oid = i.inhrelid AND c.relpersistence <> 't'
+    WHERE NOT EXISTS (SELECT FROM tenancy.protected_tables o WHERE o.relation = i.inhrelid)
+    UNION ALL
+    SELECT 'parent_unprotected', 'error', format('table %s', i.inhparent::regclass),
+           format('the rows of its child %s, which is protected, can be read through it', p.relation),
+           tenancy.protect_statement(i.inhparent::regclass, p.relation)
+    FROM tenancy.protected_tables p
+    JOIN pg_inherits i ON i.inhrelid = p.relation
+    WHERE NOT EXISTS (SELECT FROM tenancy.protected_tables o WHERE o.relation = i.inhparent)
+    UNION ALL
+    -- A tenant column shows by its name, that of another protected table's or the usual one, or by its foreign key.
+    SELECT 'table_unprotected', 'warning', format('table %s', c.oid::regclass),
+           format('it has a tenant column %I and is not protected', min(a.attname)),
+           format('SELECT tenancy.protect(%L%s)', c.oid::regclass,
+                  CASE WHEN min(a.attname) <> 'tenant_id' THEN format(', %L', min(a.attname)) ELSE '' END)
+    FROM pg_class c
+    JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+    WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't'
+      AND tenancy.tenants_column(a.atttypid::regtype) IS NOT NULL
+      AND (a.attname = 'tenant_id' OR a.attname IN (SELECT p.tenant_column FROM tenancy.protected_tables p)
+           OR tenancy.has_tenant_key(c.oid, a.attname))
+      AND c.relnamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace, 'pg_toast'::regnamespace)
+      AND NOT EXISTS (SELECT FROM tenancy.protected_tables p WHERE p.relation = c.oid)
+      AND NOT EXISTS (SELECT FROM pg_inherits i WHERE i.inhrelid = c.oid)
+      AND NOT EXISTS (SELECT FROM pg_depend d
+                      WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
+    GROUP BY c.oid
+    UNION ALL
+    -- Policies do not reach the rows of another server.
+    SELECT 'foreign_table_granted', 'error', format('foreign table %s', c.oid::regclass),
+           format('it has a tenant column, no policy can protect it, and %s holds %s on it',
+                  CASE WHEN g.grantee = 0 THEN 'everybody' ELSE 'role ' || g.grantee::regrole END, g.privilege_type),
+           format('REVOKE %s ON %s FROM %s', g.privilege_type, c.oid::regclass,
+                  CASE WHEN g.grantee = 0 THEN 'PUBLIC' ELSE g.grantee::regrole::text END)
+    FROM pg_class c
+    CROSS JOIN aclexplode(c.relacl) g
+    WHERE c.relkind = 'f' AND g.grantee <> c.relowner
+      AND EXISTS (SELECT FROM pg_attribute a
+                  WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+                    AND (a.attname = 'tenant_id' OR a.attname IN (SELECT p.tenant_column FROM tenancy.protected_tables p)))
+    UNION ALL
+    SELECT 'policy_true', 'warning', format('policy %I on table %s', y.polname, p.relation),
+           'it shows all rows of the tenant to everybody it is for, and all tenants'' where the policy tenancy_isolation is lost',
+           format('DROP POLICY %I ON %s', y.polname, p.relation)
+    FROM tenancy.protected_tables p
+    JOIN pg_policy y ON y.polrelid = p.relation AND y.polpermissive
+    WHERE 'true' IN (pg_get_expr(y.polqual, y.polrelid), pg_get_expr(y.polwithcheck, y.polrelid))
+    UNION ALL
+    SELECT 'foreign_key_across', 'warning', format('constraint %I on table %s', f.conname, child.relation),
+           format('a row of one tenant can refer to a row of another in %s', parent.relation),
+           format('Let it be from (%I, ...) to (%I, ...) of %s, with a unique index on these columns there.',
+                  child.tenant_column, parent.tenant_column, parent.relation)
+    FROM pg_constraint f
+    JOIN tenancy.protected_tables child ON child.relation = f.conrelid
+    JOIN tenancy.protected_tables parent ON parent.relation = f.confrelid
+    WHERE f.contype = 'f' AND f.conparentid = 0
+      AND NOT EXISTS (
+          SELECT FROM unnest(f.conkey, f.confkey) AS pair (child_key, parent_key)
+          JOIN pg_attribute a ON a.attrelid = f.conrelid AND a.attnum = pair.child_key AND a.attname = child.tenant_column
+          JOIN pg_attribute b ON b.attrelid = f.confrelid AND b.attnum = pair.parent_key AND b.attname = parent.tenant_column)
+    UNION ALL
+    SELECT 'published_whole', 'info', format('publication %I', b.pubname),
+           format('it publishes the rows of all tenants of %s', p.relation),
+           CASE WHEN r.prrelid IS NULL THEN 'Name the tables of the publication one by one, with a row filter for the tenant.'
+                ELSE format('ALTER PUBLICATION %I DROP TABLE %s', b.pubname, p.relation) END
+    FROM tenancy.protected_tables p
+    JOIN pg_class c ON c.oid = p.relation
+    CROSS JOIN pg_publication b
+    LEFT JOIN pg_publication_rel r ON r.prpubid = b.oid AND r.prrelid = c.oid
+    WHERE b.puballtables OR r.prrelid IS NOT NULL AND r.prqual IS NULL
+       OR EXISTS (SELECT FROM pg_publication_namespace n WHERE n.pnpubid = b.oid AND n.pnnspid = c.relnamespace)
+    UNION ALL
+    SELECT 'guard_off', 'error', format('event trigger %I', t.evtname), 'changes that weaken a protection are not noticed',
+           format('ALTER EVENT TRIGGER %I ENABLE', t.evtname)
+    FROM pg_event_trigger t
+    JOIN pg_depend d ON d.classid = 'pg_event_trigger'::regclass AND d.objid = t.oid AND d.deptype = 'e'
+                    AND d.refclassid = 'pg_extension'::regclass
+    JOIN pg_extension x ON x.oid = d.refobjid AND x.extname = 'tenancy'
+    WHERE t.evtenabled NOT IN ('O', 'A')
+$$;
+
+COMMENT ON FUNCTION tenancy.check_tables() IS 'the part of check() about tables and their policies; internal';

@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# docs/check.md lists the findings that the source has, with their severities, and no others; each has a test. Prints TAP.
+cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
+. test/scripts/tap.sh
+
+# A finding begins with its code and its severity, a literal or a CASE of literals.
+awk '
+    FNR == 1 { inside = 0 }
+    FILENAME ~ /registry/ && /^CREATE FUNCTION/ { inside = 0 }
+    FILENAME ~ /registry/ && /^CREATE FUNCTION tenancy\.protection_faults/ { inside = 1 }
+    FILENAME ~ /registry/ && !inside { next }
+    match($0, /SELECT .([a-z_]+).( AS code)?, (.(error|warning|info).|CASE .* END)/) {
+        text = substr($0, RSTART + 7)
+        split(text, quoted, "\047")
+        code = quoted[2]
+        sub(/^[^,]*, /, "", text)
+        if (text ~ /^CASE/) sub(/ END.*/, "", text); else sub(/,.*/, "", text)
+        while (match(text, /\047(error|warning|info)\047/)) {
+            print code, substr(text, RSTART + 1, RLENGTH - 2)
+            text = substr(text, RSTART + RLENGTH)
+        }
+    }' sql/48_check*.sql sql/40_registry.sql | sort -u >"$work/source"
+awk -F'|' '/^\| `/ { gsub(/[` ]/, "", $2); n = split($3, s, ","); for (i = 1; i <= n; i++) { gsub(/ /, "", s[i]); print $2, s[i] } }' \
+    docs/check.md | sort -u >"$work/documented"
+
+ok "there are findings in the source" test "$(wc -l <"$work/source")" -gt 25
+ok "the document lists just those" diff "$work/source" "$work/documented"
+untested() { ! cut -d' ' -f1 "$work/source" | uniq | while read -r code; do grep -qrw "$code" test/pgtap test/scripts || echo "$code"; done | grep .; }
+ok "each has a test that names it" untested
+finish
