@@ -71,9 +71,8 @@ AS $$
     WHERE c.relnamespace = 'tenancy'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'S')
       AND (a.grantee = 0 OR a.grantee IN (SELECT h.app FROM reach h))
       AND NOT (c.oid = 'tenancy.corpora'::regclass AND a.privilege_type = 'SELECT')
-      -- What grant_owner() gives, to a role that is both.
-      AND NOT (a.grantee <> 0 AND c.oid IN ('tenancy.corpora'::regclass, 'tenancy.protected_tables'::regclass)
-               AND has_function_privilege(a.grantee, 'tenancy.drop_corpus(text, boolean)', 'EXECUTE'))
+      -- A role that is an owner too holds what grant_owner() gives.
+      AND NOT (a.grantee <> 0 AND has_function_privilege(a.grantee, 'tenancy.drop_corpus(text, boolean)', 'EXECUTE'))
     UNION ALL
     -- TRUNCATE empties all tenants' rows, a foreign key or a trigger of one's own tells of them.
     SELECT 'app_role_privilege', 'error', format('table %s', p.relation),
