@@ -32,7 +32,14 @@ LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     -- The limit is vectors::most_dimensions.
-    SELECT 'vectors' FROM tenancy.corpora c WHERE c.name = store_kinds.corpus AND c.dimensions <= 4000;
+    SELECT 'vectors' FROM tenancy.corpora c WHERE c.name = store_kinds.corpus AND c.dimensions <= 4000
+    UNION ALL
+    -- What is computed when it is read is not there when a trigger looks.
+    SELECT 'words'
+    FROM tenancy.corpora c
+    WHERE c.name = store_kinds.corpus
+      AND NOT EXISTS (SELECT FROM pg_attribute a
+                      WHERE a.attrelid = c.chunks AND a.attgenerated = 'v' AND a.attname IN (c.columns ->> 'content', c.columns ->> 'tsv'));
 END;
 
 COMMENT ON FUNCTION tenancy.store_kinds(text) IS 'the kinds of stores that a corpus can have; internal';

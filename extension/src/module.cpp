@@ -8,6 +8,7 @@
 #include "migrate/trial.hpp"
 #include "pg/prelude.hpp"
 #include "search/corpus.hpp"
+#include "search/settings.hpp"
 #include "store/state.hpp"
 #include "store/statements.hpp"
 
@@ -20,6 +21,7 @@ PGDLLEXPORT void _PG_init(void) {
     tenancy::context::register_invalidation();
     tenancy::context::watch_holdable_cursors();
     tenancy::search::register_corpus_invalidation();
+    tenancy::search::define_settings();
     tenancy::store::register_store_invalidation();
     tenancy::store::register_statement_callbacks();
     tenancy::credentials::define_settings();

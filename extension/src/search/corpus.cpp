@@ -48,6 +48,10 @@ std::string text_of(const layout& tables, statement wanted, filters given) {
         return words_statement(tables, given);
     case statement::words_of:
         return words_of_statement(tables);
+    case statement::visible:
+        return visible_statement(tables);
+    case statement::passing:
+        return passing_statement(tables, given);
     case statement::rows:
         return rows_statement(tables);
     case statement::document:
@@ -57,7 +61,8 @@ std::string text_of(const layout& tables, statement wanted, filters given) {
 }
 
 bool is_by_key(statement wanted) {
-    return wanted == statement::distances || wanted == statement::words_of || wanted == statement::rows;
+    return wanted == statement::distances || wanted == statement::words_of || wanted == statement::passing ||
+           wanted == statement::rows;
 }
 
 int parameter_types(statement wanted, Oid vector_type, Oid (&types)[4]) {
@@ -74,6 +79,10 @@ int parameter_types(statement wanted, Oid vector_type, Oid (&types)[4]) {
         return set({REGCONFIGOID, JSONBOID, UUIDARRAYOID});
     case statement::words_of:
         return set({REGCONFIGOID, UUIDARRAYOID});
+    case statement::visible:
+        return 0;
+    case statement::passing:
+        return set({UUIDARRAYOID, JSONBOID, UUIDARRAYOID});
     case statement::rows:
         return set({UUIDARRAYOID});
     case statement::document:

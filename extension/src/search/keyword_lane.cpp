@@ -60,7 +60,84 @@ void keyword_lane::for_each_chunk(Visit visit) {
 
 std::vector<ranked> keyword_lane::best(std::int64_t count) {
     if (!has_terms()) return {};
+    return asks_store() ? best_of_store(count) : best_of_rows(count);
+}
 
+bool keyword_lane::asks_store() {
+    if (m_way == way::unknown) m_way = words::is_readable(m_asked.of) ? way::store : way::rows;
+    return m_way == way::store;
+}
+
+words::ask& keyword_lane::make_ask() {
+    if (words::sees_whole_tenant(m_asked.of)) {
+        m_ask = std::make_unique<words::ask>(m_asked.of, m_query, nullptr);
+    } else {
+        std::vector<uuid> ids = visible();
+        m_ask = std::make_unique<words::ask>(m_asked.of, m_query, &ids);
+    }
+    return *m_ask;
+}
+
+std::vector<ranked> keyword_lane::best_of_store(std::int64_t count) {
+    // So many candidates are looked at in one go at first, where a filter may leave few of them.
+    constexpr std::size_t least_batch = 64, most_batch = 1 << 16;
+
+    words::ask& asked = make_ask();
+    auto wanted = static_cast<std::size_t>(count);
+    std::vector<ranked> found;
+    if (!m_asked.given.metadata && !m_asked.given.documents) {
+        asked.more(wanted, found);
+        if (found.size() > wanted) found.resize(wanted);
+        return found;
+    }
+    std::size_t batch = std::clamp(2 * wanted, least_batch, most_batch);
+    bool is_more = true;
+    while (is_more && found.size() < wanted) {
+        std::vector<ranked> candidates;
+        is_more = asked.more(batch, candidates);
+        for (const ranked& one : passing(candidates))
+            if (found.size() < wanted) found.push_back(one);
+        batch = std::min(4 * batch, most_batch);
+    }
+    return found;
+}
+
+/// The chunks that the caller's policies show, sorted.
+std::vector<uuid> keyword_lane::visible() const {
+    std::vector<uuid> ids;
+    for_each_row(m_asked.of.plan(statement::visible), {}, [&](HeapTuple tuple, TupleDesc descriptor) {
+        bool is_null;
+        ids.push_back(uuid_of(SPI_getbinval(tuple, descriptor, 1, &is_null)));
+    });
+    std::sort(ids.begin(), ids.end(), key_less);
+    return ids;
+}
+
+/// Those that pass the filters, in their order.
+std::vector<ranked> keyword_lane::passing(const std::vector<ranked>& candidates) const {
+    std::vector<uuid> keys;
+    for (const ranked& one : candidates)
+        keys.push_back(one.key);
+    std::vector<bool> passes(keys.size(), false);
+    key_index places{keys};
+    for_each_chunk_of_keys(keys, [&](Datum ids) {
+        parameters given;
+        given.set(0, ids);
+        if (m_asked.given.metadata) given.set(1, m_asked.filter);
+        if (m_asked.given.documents) given.set(2, m_asked.document_ids);
+        for_each_row_by_key(m_asked.of.plan(statement::passing, m_asked.given), given,
+                            [&](HeapTuple tuple, TupleDesc descriptor) {
+            bool is_null;
+            passes[places.at(uuid_of(SPI_getbinval(tuple, descriptor, 1, &is_null)))] = true;
+        });
+    });
+    std::vector<ranked> left;
+    for (std::size_t i = 0; i < candidates.size(); ++i)
+        if (passes[i]) left.push_back(candidates[i]);
+    return left;
+}
+
+std::vector<ranked> keyword_lane::best_of_rows(std::int64_t count) {
     hits found{m_query.terms(), static_cast<std::size_t>(work_mem) * 1024};
     bm25_statistics counted{m_query.terms()};
     for_each_chunk([&](const uuid& key, const keyword_query::reading& read, const std::uint32_t* frequencies, bool passes) {
@@ -73,7 +150,7 @@ std::vector<ranked> keyword_lane::best(std::int64_t count) {
     m_statistics = counted;
     m_is_counted = true;
 
-    bm25_scorer scorer{m_statistics, m_query.counts()};
+    bm25_scorer scorer{m_statistics, m_query.counts(), ranking_parameters()};
     best_of result{count};
     if (found.is_complete()) {
         found.for_each([&](const uuid& key, std::uint32_t length, const std::uint32_t* frequencies) {
@@ -94,9 +171,15 @@ std::vector<finding> keyword_lane::scores_of(const std::vector<uuid>& keys) {
         std::fill(findings.begin(), findings.end(), finding{finding::kind::scored, 0});
         return findings;
     }
-    if (!m_is_counted) best(1);
+    if (asks_store()) {
+        std::vector<words::tally::answer> answers = (m_ask ? *m_ask : make_ask()).look_up(keys);
+        for (std::size_t i = 0; i < keys.size(); ++i)
+            findings[i] = {answers[i].is_forbidden ? finding::kind::excluded : finding::kind::scored, answers[i].score};
+        return findings;
+    }
+    if (!m_is_counted && has_terms()) best_of_rows(1);
 
-    bm25_scorer scorer{m_statistics, m_query.counts()};
+    bm25_scorer scorer{m_statistics, m_query.counts(), ranking_parameters()};
     key_index places{keys};
     std::vector<std::uint32_t> frequencies(m_query.terms());
     for_each_chunk_of_keys(keys, [&](Datum ids) {

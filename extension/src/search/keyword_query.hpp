@@ -2,6 +2,8 @@
 
 #include "pg/prelude.hpp"
 
+#include "words/pure/query.hpp"
+
 #include <string>
 #include <vector>
 
@@ -34,8 +36,13 @@ public:
     /// @param frequencies room for one number a term
     reading read(Datum tsvector, std::uint32_t* frequencies) const;
 
+    /// The same query as the keyword store evaluates it, and what its conditions stand for.
+    words::query_shape shape() const;
+    Datum phrase(std::size_t number) const noexcept { return m_phrases[number].query; }
+    Datum forbidden(std::size_t number) const noexcept { return m_forbidden[number]; }
+
 private:
-    struct phrase {
+    struct quoted {
         Datum query;            ///< tsquery, in the memory context that was current when this was made
         std::size_t begin, end; ///< its terms
     };
@@ -44,7 +51,7 @@ private:
 
     std::vector<std::string> m_lexemes;
     std::vector<std::uint32_t> m_counts;
-    std::vector<phrase> m_phrases;
+    std::vector<quoted> m_phrases;
     std::vector<Datum> m_forbidden; ///< tsquery
 };
 

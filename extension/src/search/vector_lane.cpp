@@ -1,6 +1,7 @@
 #include "search/vector_lane.hpp"
 
 #include "search/keys.hpp"
+#include "search/settings.hpp"
 #include "store/state.hpp"
 #include "store/statements.hpp"
 #include "vectors/blocks.hpp"
@@ -86,6 +87,7 @@ bool vector_lane::best_of_store(std::int64_t count, std::vector<ranked>& best) {
     };
     if (of.dimensions > vectors::most_dimensions) return refuse("more dimensions than the store holds");
     if (!of.has_exact_tenants) return refuse("the tenant column has a nondeterministic collation");
+    if (!uses_stores()) return refuse("tenancy.use_stores is off");
     store::state state = store::state_of(of.name, "vectors");
     if (state.is != store::phase::built) return refuse("the store is not built");
     if (!store::is_readable(state, GetActiveSnapshot())) return refuse("the store is newer than this transaction");

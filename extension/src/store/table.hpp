@@ -50,10 +50,10 @@ public:
     ///
     /// @param keys of the index's columns: key.sk_attno counts those, not the table's
     template <typename Visit>
-    void scan(Snapshot snapshot, ScanKey keys, int count, Visit visit) {
+    void scan(Snapshot snapshot, ScanKey keys, int count, Visit visit, ScanDirection direction = ForwardScanDirection) {
         IndexScanDesc found = begin(snapshot, keys, count);
         TupleTableSlot* slot = scan_slot();
-        while (index_getnext_slot(found, ForwardScanDirection, slot))
+        while (index_getnext_slot(found, direction, slot))
             if (!visit(row{slot})) break;
         index_endscan(found);
         ExecClearTuple(slot);

@@ -82,6 +82,14 @@ std::string words_of_statement(const layout& of) {
     return "SELECT c." + of.id + ", " + vector_of_words(of) + " FROM " + chunks_among(of, "$2");
 }
 
+std::string visible_statement(const layout& of) {
+    return "SELECT c." + of.id + " FROM " + of.chunks + " AS c WHERE " + tenants_chunks(of);
+}
+
+std::string passing_statement(const layout& of, filters given) {
+    return "SELECT c." + of.id + " FROM " + chunks_among(of, "$1") + " WHERE true" + passes(of, given, "$2", "$3");
+}
+
 std::string rows_statement(const layout& of) {
     return "SELECT k.place, c." + of.id + ", c." + of.document_id + ", " + optional("c.", of.chunk_index, "int4") +
            ", c." + of.content + "::pg_catalog.text, " + optional("c.", of.metadata, "jsonb") + ", " +

@@ -48,6 +48,12 @@ std::string words_statement(const layout& of, filters given);
 /// Parameters text_config regconfig, ids uuid[]; rows (id, tsv).
 std::string words_of_statement(const layout& of);
 
+/// No parameters; the ids of all chunks.
+std::string visible_statement(const layout& of);
+
+/// Parameters ids uuid[], filter jsonb, document_ids uuid[]; the ids of those that pass the filters.
+std::string passing_statement(const layout& of, filters given);
+
 /// Parameter ids uuid[]; rows (place in ids from 1, id, document_id, chunk_index, content, metadata, title, source) in the order of ids.
 std::string rows_statement(const layout& of);
 

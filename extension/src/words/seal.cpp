@@ -1,0 +1,193 @@
+#include "words/seal.hpp"
+
+#include "pg/guard.hpp"
+
+#include <map>
+
+namespace tenancy::words {
+
+namespace {
+
+/// So many segments of like size are merged into one of the next size, which is so many times larger.
+constexpr std::uint32_t fan_in = 8;
+
+/// Chunks that one statement merges at most: it has its own work to do.
+constexpr std::uint64_t most_merged = 32768;
+
+/// Chunks that a tenant may have for everything to be merged, as what went is only forgotten so.
+constexpr std::uint64_t most_compacted = 100000;
+
+struct stored {
+    std::int64_t number;
+    segment_head head;
+};
+
+int size_class(std::uint32_t chunks) {
+    int result = 0;
+    for (std::uint64_t limit = least_sealed * fan_in; chunks >= limit; limit *= fan_in)
+        ++result;
+    return result;
+}
+
+class sealing {
+public:
+    sealing(tenant_words& of, Snapshot snapshot) : m_of{of}, m_snapshot{snapshot}, m_into{of} {
+        for (auto& one : of.segments(snapshot))
+            m_segments.push_back({one.number, std::move(one.head)});
+    }
+
+    /// Turn the log into segments, in memory until it is known what they are merged with.
+    void seal_log() {
+        std::vector<document> came, went;
+        std::vector<ItemPointerData> places;
+        m_of.for_each_log_row(m_snapshot, [&](std::string_view row, const ItemPointerData& place) {
+            read_row(row, came, went);
+            places.push_back(place);
+        });
+        build_segments(false, came, m_fresh);
+        build_segments(true, went, m_fresh);
+        for (const ItemPointerData& place : places)
+            m_of.remove_log_row(place, m_snapshot);
+    }
+
+    void merge() {
+        std::uint64_t came = 0, went = 0;
+        count(came, went);
+        if (went >= least_sealed && went * 4 >= came && came + went <= most_compacted) {
+            merge_those([](const segment_head&) { return true; }, true);
+            return;
+        }
+        // From the smallest class up: what was merged may be one too many for the next class.
+        for (bool is_negative : {false, true})
+            for (int size = 0; size < 8; ++size)
+                if (is_too_many(is_negative, size))
+                    merge_those(
+                        [&](const segment_head& head) { return head.is_negative == is_negative && size_class(head.chunks) <= size; },
+                        false);
+        for (auto& one : m_fresh.segments)
+            copy(*one);
+    }
+
+private:
+    static void read_row(std::string_view row, std::vector<document>& came, std::vector<document>& went) {
+        log_reader entries{row};
+        for (log_entry entry; entries.next(entry);)
+            (entry.is_negative ? went : came).push_back({entry.who, std::string{entry.document}});
+    }
+
+    template <typename Visit>
+    void for_each_head(Visit visit) {
+        for (const stored& one : m_segments)
+            visit(one.head);
+        for (auto& one : m_fresh.segments)
+            visit(one->head());
+    }
+
+    void count(std::uint64_t& came, std::uint64_t& went) {
+        for_each_head([&](const segment_head& head) { (head.is_negative ? went : came) += head.chunks; });
+    }
+
+    bool is_too_many(bool is_negative, int size) {
+        std::uint32_t number = 0;
+        std::uint64_t chunks = 0;
+        for_each_head([&](const segment_head& head) {
+            if (head.is_negative != is_negative || size_class(head.chunks) > size) return;
+            number += size_class(head.chunks) == size;
+            chunks += head.chunks;
+        });
+        return number >= fan_in && chunks <= most_merged;
+    }
+
+    template <typename Which>
+    void merge_those(Which which, bool is_everything) {
+        std::vector<std::unique_ptr<tenant_words::stored_segment>> sources;
+        std::vector<merge_input> inputs;
+        std::vector<stored> kept;
+        std::vector<std::int64_t> merged;
+        for (stored& one : m_segments) {
+            if (!which(one.head)) {
+                kept.push_back(std::move(one));
+                continue;
+            }
+            sources.push_back(std::make_unique<tenant_words::stored_segment>(m_of, one.number, m_snapshot));
+            inputs.push_back({std::move(one.head), sources.back().get()});
+            merged.push_back(one.number);
+        }
+        memory_segments fresh, result;
+        for (auto& one : m_fresh.segments) {
+            if (!which(one->head())) {
+                result.segments.push_back(std::move(one));
+                continue;
+            }
+            inputs.push_back({one->head(), one.get()});
+            fresh.segments.push_back(std::move(one));
+        }
+        // Everything is merged last, and may be large.
+        if (is_everything)
+            merge_segments(inputs, true, m_into);
+        else
+            merge_segments(inputs, false, result);
+        for (std::int64_t number : merged)
+            m_of.remove_segment(number, m_snapshot);
+        m_segments = std::move(kept);
+        m_fresh = std::move(result);
+    }
+
+    void copy(memory_segment& from) {
+        part_sink& into = m_into.begin_segment();
+        for (const auto& [place, bytes] : from.rows)
+            into.put(place.kind, place.key, place.number, bytes);
+    }
+
+    tenant_words& m_of;
+    Snapshot m_snapshot;
+    stored_segments m_into;
+    std::vector<stored> m_segments; ///< those in the store
+    memory_segments m_fresh;        ///< those to be written
+};
+
+bool has_grown(tenant_words& of, Snapshot snapshot) {
+    std::size_t entries = 0;
+    of.for_each_log_row(snapshot, [&](std::string_view row, const ItemPointerData&) {
+        log_reader reader{row};
+        for (log_entry entry; reader.next(entry);)
+            ++entries;
+    });
+    return entries >= least_sealed;
+}
+
+/// A snapshot that sees all that is committed, and what this statement wrote.
+Snapshot newest_snapshot() {
+    return pg::guarded([] {
+        CommandCounterIncrement();
+        return RegisterSnapshot(GetLatestSnapshot());
+    });
+}
+
+void drop(Snapshot snapshot) {
+    pg::guarded([&] { UnregisterSnapshot(snapshot); });
+}
+
+} // namespace
+
+void seal(tenant_words& of, bool made_segments) {
+    // Rows that others committed must not come to be ours under a snapshot that does not see them.
+    if (IsolationUsesXactSnapshot()) return;
+    if (!made_segments) {
+        Snapshot before = newest_snapshot();
+        bool is_worth_it = has_grown(of, before);
+        drop(before);
+        if (!is_worth_it) return;
+    }
+    if (!of.try_lock()) return;
+    // Taken after the lock: whoever had it before is seen.
+    Snapshot snapshot = newest_snapshot();
+    {
+        sealing work{of, snapshot};
+        work.seal_log();
+        work.merge();
+    }
+    drop(snapshot);
+}
+
+} // namespace tenancy::words

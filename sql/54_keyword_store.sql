@@ -1,0 +1,87 @@
+-- The keyword store: the words of a tenant's chunks as packed postings, so that a search reads the lists of its own words
+-- and nothing else. Small writes append to a log, which is sealed into segments when it has grown; large ones make
+-- segments at once. Rows say what came and what went, and what there is is their sum: so each snapshot has its own.
+-- extension/src/words/tables.hpp reads these columns by number.
+
+CREATE SEQUENCE tenancy.keyword_numbers;
+
+CREATE TABLE tenancy.keyword_log (
+    store integer NOT NULL,
+    tenant bytea NOT NULL,
+    documents bytea NOT NULL
+);
+
+-- Words do not compress well, and are read far more often than written.
+ALTER TABLE tenancy.keyword_log ALTER COLUMN tenant SET STORAGE PLAIN, ALTER COLUMN documents SET STORAGE EXTERNAL;
+
+CREATE INDEX keyword_log_key ON tenancy.keyword_log (store, tenant);
+
+CREATE TABLE tenancy.keyword_segments (
+    store integer NOT NULL,
+    tenant bytea NOT NULL,
+    part smallint NOT NULL,
+    segment bigint NOT NULL,
+    key bytea NOT NULL,
+    number integer NOT NULL,
+    data bytea NOT NULL
+);
+
+-- All of a row lies in its page.
+ALTER TABLE tenancy.keyword_segments
+    ALTER COLUMN tenant SET STORAGE PLAIN, ALTER COLUMN key SET STORAGE PLAIN, ALTER COLUMN data SET STORAGE PLAIN;
+
+CREATE UNIQUE INDEX keyword_segments_key ON tenancy.keyword_segments (store, tenant, part, segment, key, number);
+
+COMMENT ON SEQUENCE tenancy.keyword_numbers IS 'numbers of the segments of the keyword store';
+COMMENT ON TABLE tenancy.keyword_log IS 'the newest part of the keyword store of all corpora: words of chunks that came or went, not yet sealed into segments';
+COMMENT ON COLUMN tenancy.keyword_log.tenant IS 'the bytes of the tenant column''s value: a uuid''s 16, a number''s 8 (big-endian), a text''s own';
+COMMENT ON TABLE tenancy.keyword_segments IS 'the keyword store of all corpora: derived from their chunks, written by triggers, read by search';
+COMMENT ON COLUMN tenancy.keyword_segments.part IS '0: what the segment holds; 1: ids of its chunks; 2: their lengths in words; 3: postings; 4: places of the words';
+COMMENT ON COLUMN tenancy.keyword_segments.key IS 'of postings and places the first lexeme in the row, else empty';
+
+ALTER TABLE tenancy.keyword_log ENABLE ROW LEVEL SECURITY;
+ALTER TABLE tenancy.keyword_segments ENABLE ROW LEVEL SECURITY;
+
+CREATE FUNCTION tenancy.keep_words() RETURNS trigger
+LANGUAGE c AS 'MODULE_PATHNAME', 'tenancy_keep_words';
+
+COMMENT ON FUNCTION tenancy.keep_words() IS 'trigger: keeps the keyword store of the corpus that its argument names, on the table of its chunks';
+
+CREATE FUNCTION tenancy.build_words(corpus text, progress jsonb, batch_rows integer) RETURNS jsonb
+LANGUAGE c AS 'MODULE_PATHNAME', 'tenancy_build_words';
+
+COMMENT ON FUNCTION tenancy.build_words(text, jsonb, integer) IS
+'puts the words of all chunks that there are into the keyword store of a corpus, in one go; part of rebuild_corpus(); internal';
+
+CREATE FUNCTION tenancy.drop_tenant_words(tenant tenancy.tenants) RETURNS void
+LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    DELETE FROM tenancy.keyword_log l
+    USING tenancy.tenant_stores(drop_tenant_words.tenant, 'words') t
+    WHERE l.store = t.number AND l.tenant = t.key;
+    DELETE FROM tenancy.keyword_segments s
+    USING tenancy.tenant_stores(drop_tenant_words.tenant, 'words') t
+    WHERE s.store = t.number AND s.tenant = t.key;
+END;
+
+COMMENT ON FUNCTION tenancy.drop_tenant_words(tenancy.tenants) IS 'takes a tenant out of the keyword store; purge_tenant() calls it; internal';
+
+CREATE FUNCTION tenancy.drop_words() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF OLD.kind = 'words' THEN
+        DELETE FROM tenancy.keyword_log l WHERE l.store = OLD.number;
+        DELETE FROM tenancy.keyword_segments s WHERE s.store = OLD.number;
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+COMMENT ON FUNCTION tenancy.drop_words() IS 'trigger: empties the keyword store that is taken away';
+
+CREATE TRIGGER stores_drop_words
+AFTER DELETE ON tenancy.stores
+FOR EACH ROW EXECUTE FUNCTION tenancy.drop_words();
