@@ -162,6 +162,17 @@ $$;
 COMMENT ON FUNCTION tenancy.column_statements(tenancy.migration_tables, jsonb, tenancy.migration_tables[]) IS
 'the statements that add the tenant column to a table and see to it that new rows have it; internal';
 
+CREATE FUNCTION tenancy.tenant_index_statement(relation regclass, tenant_column name, index_name text, online boolean) RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+RETURN format('CREATE INDEX %s%I ON %s (%I)',
+              -- A partitioned table's index is not made so.
+              CASE WHEN online AND (SELECT c.relkind = 'r' FROM pg_class c WHERE c.oid = relation) THEN 'CONCURRENTLY ' ELSE '' END,
+              index_name, relation, tenant_column);
+
+COMMENT ON FUNCTION tenancy.tenant_index_statement(regclass, name, text, boolean) IS
+'the statement that makes the index that leads with the tenant column; internal';
+
 -- The steps of one table, in the order in which they are done; each phase of all tables comes before the next phase.
 CREATE FUNCTION tenancy.table_steps(this tenancy.migration_tables, options jsonb, planned tenancy.migration_tables[])
 RETURNS TABLE (phase text, stage integer, kind text, relation regclass, statement text)
@@ -171,7 +182,6 @@ AS $$
 DECLARE
     tenant_column name := options ->> 'tenant_column';
     type regtype := options ->> 'column_type';
-    online text := CASE WHEN (options ->> 'online')::boolean THEN 'CONCURRENTLY ' ELSE '' END;
     wants_key boolean := coalesce((this.overrides ->> 'foreign_key')::boolean, (options ->> 'foreign_key')::boolean);
     is_partitioned boolean;
     fallback text := CASE WHEN this.overrides ->> 'fallback' = 'refuse' THEN 'NULL'
@@ -217,12 +227,12 @@ BEGIN
                     'ALTER TABLE %s VALIDATE CONSTRAINT %I', this.relation, key_name);
             END IF;
         END IF;
-        IF index_name IS NOT NULL THEN
-            RETURN QUERY SELECT 'prepare', 5, 'index', this.relation, format(
-                'CREATE INDEX %s%I ON %s (%I)', CASE WHEN is_partitioned THEN '' ELSE online END, index_name, this.relation, tenant_column);
-        END IF;
     END IF;
-    IF this.action = 'column' THEN
+    IF this.action = 'column_only' AND index_name IS NOT NULL THEN
+        RETURN QUERY SELECT 'prepare', 5, 'index', this.relation,
+            tenancy.tenant_index_statement(this.relation, tenant_column, index_name, (options ->> 'online')::boolean);
+    ELSIF this.action = 'column' THEN
+        RETURN QUERY SELECT 'prepare', 6, 'keys', this.relation, format('SELECT * FROM tenancy.key_changes(%L, %L)', this.relation, tenant_column);
         RETURN QUERY SELECT 'trial', 7, 'trial', this.relation, format('policies on %s that count', this.relation);
         RETURN QUERY SELECT 'rollout', 8, 'rollout', this.relation, format('policies on %s that hold some roles', this.relation);
         RETURN QUERY SELECT 'enforce', 9, 'protect', this.relation, format(
@@ -299,6 +309,7 @@ BEGIN
     INSERT INTO tenancy.migrations (id, strategy, tenant_column, column_type, options)
     VALUES (new_id, options ->> 'strategy', (options ->> 'tenant_column')::name, (options ->> 'column_type')::regtype, options);
     INSERT INTO tenancy.migration_tables SELECT (p).* FROM unnest(planned) p;
+    PERFORM tenancy.remember(p.relation, (options ->> 'tenant_column')::name) FROM unnest(planned) p WHERE p.before IS NOT NULL;
     INSERT INTO tenancy.migration_steps (migration, step, phase, kind, relation, statement)
     SELECT new_id, 1000 * row_number() OVER (ORDER BY s.by_phase, s.by_table, s.place), s.phase, s.kind, s.relation, s.statement
     FROM (SELECT x.*, p.ordinal, row_number() OVER () AS place,

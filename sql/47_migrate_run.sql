@@ -140,7 +140,8 @@ $$;
 
 COMMENT ON FUNCTION tenancy.backfill_batch(tenancy.migrations, tenancy.migration_steps) IS 'fills the tenant column in the next blocks of a table; internal';
 
--- What the keys must become is known when the column is there; their statements are steps of their own.
+-- What the keys must become is known when the columns are there; their statements are steps of their own. A key that
+-- stays as it is, because something else needs it so, is no obstacle: check() tells of it.
 CREATE FUNCTION tenancy.add_key_steps(migration tenancy.migrations, this tenancy.migration_steps) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -148,29 +149,31 @@ AS $$
 DECLARE
     planned tenancy.migration_tables;
     online boolean := (migration.options ->> 'online')::boolean;
-    blocked text;
+    statements text[];
+    relations regclass[];
 BEGIN
     SELECT t.* INTO planned FROM tenancy.migration_tables t WHERE t.migration = this.migration AND t.relation = this.relation;
-    SELECT k.blocked INTO blocked
+    SELECT array_agg(p.statement ORDER BY k.place, p.place), array_agg(k.relation ORDER BY k.place, p.place) INTO statements, relations
     FROM tenancy.key_changes(this.relation, migration.tenant_column,
-             ARRAY(SELECT t.relation FROM tenancy.migration_tables t
-                   WHERE t.migration = this.migration AND t.action IN ('column', 'protected')),
-             ARRAY(SELECT g::name FROM jsonb_array_elements_text(coalesce(planned.overrides -> 'global_keys', '[]')) g)) k
-    WHERE k.blocked IS NOT NULL LIMIT 1;
-    IF blocked IS NOT NULL THEN
-        PERFORM tenancy.refuse_protection(this.relation, blocked, 'Undo the migration, or change what stands in the way and run it again.');
-    END IF;
-    INSERT INTO tenancy.migration_steps (migration, step, phase, kind, relation, statement)
-    SELECT this.migration, this.step + row_number() OVER (), this.phase,
-           CASE WHEN p.statement LIKE 'CREATE%INDEX%' THEN 'index' WHEN p.statement LIKE '%VALIDATE%' THEN 'validate' ELSE 'foreign_key' END,
-           k.relation, CASE WHEN online THEN p.statement ELSE replace(p.statement, ' INDEX CONCURRENTLY ', ' INDEX ') END
-    FROM tenancy.key_changes(this.relation, migration.tenant_column,
-             ARRAY(SELECT t.relation FROM tenancy.migration_tables t
-                   WHERE t.migration = this.migration AND t.action IN ('column', 'protected')),
+             ARRAY(SELECT t.relation FROM tenancy.migration_tables t WHERE t.migration = this.migration AND t.action = 'column'),
              ARRAY(SELECT g::name FROM jsonb_array_elements_text(coalesce(planned.overrides -> 'global_keys', '[]')) g))
          WITH ORDINALITY AS k (kind, relation, name, old_definition, new_definition, prepare, swap, undo, blocked, place)
     CROSS JOIN LATERAL unnest(k.prepare) WITH ORDINALITY AS p (statement, place)
-    ORDER BY k.place, p.place;
+    WHERE k.blocked IS NULL AND p.statement NOT LIKE 'DROP INDEX %';
+    -- A key that will lead with the tenant column serves for the index, too.
+    IF planned.before ->> 'index' IS NOT NULL AND NOT tenancy.has_tenant_index(this.relation, migration.tenant_column) AND NOT EXISTS (
+        SELECT FROM unnest(statements, relations) AS s (statement, relation)
+        WHERE s.relation = this.relation AND s.statement LIKE 'CREATE UNIQUE INDEX %' AND s.statement NOT LIKE '%) WHERE %'
+    ) THEN
+        statements := statements || tenancy.tenant_index_statement(this.relation, migration.tenant_column, planned.before ->> 'index', online);
+        relations := relations || this.relation;
+    END IF;
+    INSERT INTO tenancy.migration_steps (migration, step, phase, kind, relation, statement)
+    SELECT this.migration, this.step + s.place, this.phase,
+           CASE WHEN s.statement LIKE 'CREATE%INDEX%' THEN 'index' WHEN s.statement LIKE '%VALIDATE CONSTRAINT%' THEN 'validate'
+                ELSE 'foreign_key' END,
+           s.relation, CASE WHEN online THEN s.statement ELSE replace(s.statement, ' INDEX CONCURRENTLY ', ' INDEX ') END
+    FROM unnest(statements, relations) WITH ORDINALITY AS s (statement, relation, place);
 END
 $$;
 
@@ -192,7 +195,6 @@ BEGIN
         EXECUTE statement;
     END LOOP;
     PERFORM tenancy.open_trial();
-    PERFORM tenancy.remember_before(migration, planned);
     EXECUTE this.statement;
 END
 $$;

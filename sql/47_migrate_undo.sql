@@ -122,6 +122,7 @@ BEGIN
             EXECUTE statement;
         END LOOP;
         PERFORM tenancy.open_trial();
+        DELETE FROM tenancy.state_before_migration b USING tenancy.tree_of(this.relation) t WHERE b.relation = t.relation;
     END IF;
 END
 $$;
@@ -246,22 +247,6 @@ $$;
 
 COMMENT ON PROCEDURE tenancy.undo_migration(integer) IS
 'undoes a migration, from whatever state: the schema is what it was before, and tenants that the migration made and nothing uses are gone; commits after each table; for superusers';
-
--- A protection that comes of a migration is undone to what was before the migration's first step.
-CREATE FUNCTION tenancy.remember_before(migration tenancy.migrations, this tenancy.migration_tables) RETURNS void
-LANGUAGE sql
-SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-    INSERT INTO tenancy.protected_tables (relation, tenant_column, column_type, foreign_key, index, undo)
-    SELECT t.relation, (remember_before.migration).tenant_column, (remember_before.migration).column_type,
-           coalesce(((this).overrides ->> 'foreign_key')::boolean, ((remember_before.migration).options ->> 'foreign_key')::boolean), true,
-           coalesce((this).before -> 'members' -> t.relation::text, (this).before) - 'members'
-    FROM tenancy.tree_of((this).relation) t
-    WHERE NOT EXISTS (SELECT FROM tenancy.protected_tables p WHERE p.relation = t.relation);
-END;
-
-COMMENT ON FUNCTION tenancy.remember_before(tenancy.migrations, tenancy.migration_tables) IS
-'registers a table with what it was before its migration; internal';
 
 CREATE FUNCTION tenancy.adopt_missing(migration tenancy.migrations, this tenancy.migration_tables) RETURNS void
 LANGUAGE plpgsql
