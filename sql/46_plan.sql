@@ -362,9 +362,9 @@ BEGIN
         planned := planned || found;
     END LOOP;
 
-    -- What nothing leads to.
+    -- What nothing leads to. Anchors come first of all: they name the tenants.
     RETURN QUERY
-    SELECT 0, row_number() OVER (ORDER BY p.ordinal, p.relation::text)::integer, p.relation, p.action, p.source, p.columns, p.parent,
+    SELECT 0, row_number() OVER (ORDER BY p.ordinal, p.source IS DISTINCT FROM 'anchor', p.relation::text)::integer, p.relation, p.action, p.source, p.columns, p.parent,
            p.parent_columns, p.expression, p.detail, p.overrides, p.before, false
     FROM (SELECT (u).* FROM unnest(planned) u
           UNION ALL

@@ -122,7 +122,7 @@ BEGIN
             (SELECT string_agg(quote_ident(k.name), ', ' ORDER BY k.place) FROM unnest(this.columns) WITH ORDINALITY AS k (name, place)),
             inner_query);
         RETURN NEXT format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', look_up);
-        derive := format('SELECT o INTO NEW.%I FROM %s(%s) o; IF NOT FOUND THEN NEW.%1$I := %s; END IF;', tenant_column, look_up,
+        derive := format('SELECT o INTO NEW.%1$I FROM %2$s(%3$s) o; IF NOT FOUND THEN NEW.%1$I := %4$s; END IF;', tenant_column, look_up,
                          (SELECT string_agg(format('NEW.%I', c), ', ') FROM unnest(this.columns) c), fallback);
     END CASE;
 
@@ -145,7 +145,7 @@ BEGIN
             format(E'BEGIN\n    PERFORM tenancy.adopt_tenant(%s, NEW.%I::text, NULL, %s);\n    RETURN NEW;\nEND', this.migration,
                    tenant_column, (type = 'uuid'::regtype)::text));
         RETURN NEXT format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', tenancy.fill_name(this.migration, this.ordinal, 'adopt'));
-        RETURN NEXT format('CREATE TRIGGER zz_tenancy_adopt BEFORE INSERT OR UPDATE OF %I ON %s FOR EACH ROW WHEN (NEW.%1$I IS NOT NULL) EXECUTE FUNCTION %s()',
+        RETURN NEXT format('CREATE TRIGGER zz_tenancy_adopt BEFORE INSERT OR UPDATE OF %1$I ON %2$s FOR EACH ROW WHEN (NEW.%1$I IS NOT NULL) EXECUTE FUNCTION %3$s()',
                            tenant_column, this.relation, tenancy.fill_name(this.migration, this.ordinal, 'adopt'));
     END IF;
     RETURN NEXT format('CREATE TRIGGER zz_tenancy_fill BEFORE INSERT ON %s FOR EACH ROW WHEN (NEW.%I IS NULL) EXECUTE FUNCTION %s()',

@@ -274,6 +274,7 @@ DECLARE
     this tenancy.migration_steps;
     outside record;
     lock_wait text;
+    talk text;
     result record;
     failure text;
 BEGIN
@@ -344,7 +345,9 @@ BEGIN
     END IF;
 
     lock_wait := current_setting('lock_timeout');
+    talk := current_setting('client_min_messages');
     BEGIN
+        PERFORM set_config('client_min_messages', 'warning', true);
         -- Whoever waits for an exclusive lock makes all who come after wait too: not for long, then.
         PERFORM set_config('lock_timeout', CASE WHEN this.kind = 'validate' THEN '0'
                                                 WHEN this.kind IN ('backfill', 'sweep') THEN '500ms'
@@ -374,7 +377,7 @@ BEGIN
             this.error := SQLERRM || CASE WHEN failure <> '' THEN E'\n' || failure ELSE '' END;
             message := this.error;
     END;
-    PERFORM set_config('lock_timeout', lock_wait, true);
+    PERFORM set_config('lock_timeout', lock_wait, true), set_config('client_min_messages', talk, true);
     UPDATE tenancy.migration_steps s
     SET state = this.state, position = this.position, target = this.target, batch = this.batch, rows_done = this.rows_done,
         attempts = this.attempts, seconds = this.seconds, error = this.error,
