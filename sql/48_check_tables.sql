@@ -69,19 +69,6 @@ AS $$
     JOIN pg_policy y ON y.polrelid = p.relation AND y.polpermissive
     WHERE 'true' IN (pg_get_expr(y.polqual, y.polrelid), pg_get_expr(y.polwithcheck, y.polrelid))
     UNION ALL
-    SELECT 'foreign_key_across', 'warning', format('constraint %I on table %s', f.conname, child.relation),
-           format('a row of one tenant can refer to a row of another in %s', parent.relation),
-           format('Let it be from (%I, ...) to (%I, ...) of %s, with a unique index on these columns there.',
-                  child.tenant_column, parent.tenant_column, parent.relation)
-    FROM pg_constraint f
-    JOIN tenancy.protected_tables child ON child.relation = f.conrelid
-    JOIN tenancy.protected_tables parent ON parent.relation = f.confrelid
-    WHERE f.contype = 'f' AND f.conparentid = 0
-      AND NOT EXISTS (
-          SELECT FROM unnest(f.conkey, f.confkey) AS pair (child_key, parent_key)
-          JOIN pg_attribute a ON a.attrelid = f.conrelid AND a.attnum = pair.child_key AND a.attname = child.tenant_column
-          JOIN pg_attribute b ON b.attrelid = f.confrelid AND b.attnum = pair.parent_key AND b.attname = parent.tenant_column)
-    UNION ALL
     SELECT 'published_whole', 'info', format('publication %I', b.pubname),
            format('it publishes the rows of all tenants of %s', p.relation),
            CASE WHEN r.prrelid IS NULL THEN 'Name the tables of the publication one by one, with a row filter for the tenant.'

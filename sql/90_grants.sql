@@ -86,6 +86,8 @@ BEGIN ATOMIC
         ('owner', 'unprotect(regclass, boolean)'),
         ('owner', 'protect_statement(regclass, regclass)'),
         ('owner', 'check_tables()'),
+        ('owner', 'with_tenant_first(text, text)'),
+        ('owner', 'check_keys()'),
         ('owner', 'check_readers()'),
         ('owner', 'check_roles()'),
         ('owner', 'check_settings()'),
