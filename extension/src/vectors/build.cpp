@@ -99,8 +99,9 @@ TENANCY_FUNCTION(tenancy_pack_chunks) {
         SPI_cursor_close(portal);
         control::become_again(before);
     });
-    search::finish_spi();
+    // Before SPI ends: what the table holds open lies in its memory.
     into.finish();
+    search::finish_spi();
     return pg::guarded([&] {
         results[0] = Int64GetDatum(total);
         return HeapTupleGetDatum(heap_form_tuple(descriptor, results, nulls));
