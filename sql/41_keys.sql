@@ -754,6 +754,13 @@ BEGIN ATOMIC
             UNION ALL SELECT 3, u.number, u.statement FROM unnest(p.tie) WITH ORDINALITY AS u (statement, number)
         ) AS n (phase, number, statement)
         UNION ALL
+        -- The index that protect() made while no key led with the tenant.
+        SELECT 2, 1000000, 0, o.relation, x.relname, 'remove', NULL, false, format('DROP INDEX %s', x.oid::regclass)
+        FROM tenancy.protected_tables o
+        JOIN pg_index i ON i.indrelid = o.relation AND i.indpred IS NULL AND i.indnatts = 1 AND NOT (i.indisunique OR i.indisclustered)
+        JOIN pg_class x ON x.oid = i.indexrelid AND x.relname = o.undo ->> 'index'
+        WHERE entering AND o.relation IN (SELECT p.relation FROM plan p WHERE p.leads)
+        UNION ALL
         SELECT 4, 0, 0, h.relation, NULL, NULL, NULL, false, format('ALTER TABLE %s FORCE ROW LEVEL SECURITY', h.relation)
         FROM held h
         UNION ALL

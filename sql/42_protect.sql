@@ -433,7 +433,8 @@ CREATE FUNCTION tenancy.missing_indexes(plan tenancy.key_statement[], leaving re
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-    SELECT format('CREATE INDEX %I ON %s (%I)', tenancy.unused_name(p.relation, p.tenant_column, 'idx'), p.relation, p.tenant_column)
+    SELECT format('CREATE INDEX %I ON %s (%I)',
+                  coalesce(p.undo ->> 'index', tenancy.unused_name(p.relation, p.tenant_column, 'idx')), p.relation, p.tenant_column)
     FROM tenancy.protected_tables p
     WHERE p.index AND p.relation <> ALL (leaving)
       AND p.relation IN (SELECT k.relation FROM unnest(plan) k WHERE k.phase = 5 AND k.change = 'remove')
