@@ -142,15 +142,10 @@ END;
 COMMENT ON FUNCTION tenancy.changed_policies(regclass, name, regtype, boolean) IS
 'policies that have the names of tenancy''s and are something else; internal';
 
--- Called for each of many partitions: planning it costs more than running it, so its plan is kept.
-CREATE FUNCTION tenancy.protection_faults(relation regclass)
-RETURNS TABLE (code text, severity text, problem text)
-LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, pg_temp
-SET plan_cache_mode = force_generic_plan
-AS $$
-BEGIN
-    RETURN QUERY SELECT f.code, f.severity, f.problem
+CREATE FUNCTION tenancy.all_faults() RETURNS TABLE (relation regclass, code text, severity text, problem text)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT r.relation, f.code, f.severity, f.problem
     FROM tenancy.protected_tables r
     JOIN pg_class c ON c.oid = r.relation
     LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = r.tenant_column AND a.attnum > 0 AND NOT a.attisdropped
@@ -184,8 +179,20 @@ BEGIN
         UNION ALL
         SELECT 'foreign_key_missing', 'warning', format('no foreign key leads from column %I to tenancy.tenants', r.tenant_column)
         WHERE r.foreign_key AND a.attnum IS NOT NULL AND NOT tenancy.has_tenant_key(r.relation, r.tenant_column)
-    ) f
-    WHERE r.relation = protection_faults.relation;
+    ) f;
+END;
+
+COMMENT ON FUNCTION tenancy.all_faults() IS 'what the registered tables lack of their protection; internal';
+
+-- Called for each of many partitions: planning it costs more than running it, so its plan is kept.
+CREATE FUNCTION tenancy.protection_faults(relation regclass)
+RETURNS TABLE (code text, severity text, problem text)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_generic_plan
+AS $$
+BEGIN
+    RETURN QUERY SELECT f.code, f.severity, f.problem FROM tenancy.all_faults() f WHERE f.relation = protection_faults.relation;
 END
 $$;
 

@@ -9,12 +9,11 @@ AS $$
     FROM tenancy.protected_tables p
     WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = p.relation)
     UNION ALL
-    SELECT f.code, f.severity, format('table %s', p.relation), f.problem,
+    SELECT f.code, f.severity, format('table %s', f.relation), f.problem,
            CASE f.code WHEN 'column_missing' THEN format('Rename the column back, or make it again and fill it; then %s.', s.statement)
                        ELSE s.statement END
-    FROM tenancy.protected_tables p
-    CROSS JOIN LATERAL tenancy.protection_faults(p.relation) f
-    CROSS JOIN LATERAL tenancy.protect_statement(p.relation, p.relation) s (statement)
+    FROM tenancy.all_faults() f
+    CROSS JOIN LATERAL tenancy.protect_statement(f.relation, f.relation) s (statement)
     UNION ALL
     SELECT 'child_unprotected', 'error', format('table %s', i.inhrelid::regclass),
            format('it is a partition or an inheritance child of %s and is not protected itself', p.relation),

@@ -41,6 +41,7 @@ BEGIN ATOMIC
         ('owner', 'has_tenant_index(regclass, name)'),
         ('owner', 'has_tenant_key(regclass, name)'),
         ('owner', 'changed_policies(regclass, name, regtype, boolean)'),
+        ('owner', 'all_faults()'),
         ('owner', 'protection_faults(regclass)'),
         ('owner', 'unused_name(regclass, name, text)'),
         ('owner', 'state_before(regclass, name)'),

@@ -7,7 +7,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
 awk '
     FNR == 1 { inside = 0 }
     FILENAME ~ /registry/ && /^CREATE FUNCTION/ { inside = 0 }
-    FILENAME ~ /registry/ && /^CREATE FUNCTION tenancy\.protection_faults/ { inside = 1 }
+    FILENAME ~ /registry/ && /^CREATE FUNCTION tenancy\.all_faults/ { inside = 1 }
     FILENAME ~ /registry/ && !inside { next }
     match($0, /SELECT .([a-z_]+).( AS code)?, (.(error|warning|info).|CASE .* END)/) {
         text = substr($0, RSTART + 7)
