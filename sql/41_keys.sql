@@ -235,6 +235,8 @@ BEGIN ATOMIC
         WHERE m.indisvalid IS NOT TRUE
     ) AS s (step, statement)
     WHERE CASE WHEN online THEN x.relkind = 'i' ELSE k.place = cardinality(tree) END
+      -- An index beside it would not wait for the end of the statement or transaction, as the application counts on.
+      AND NOT EXISTS (SELECT FROM pg_constraint f WHERE f.conindid = tree[cardinality(tree)] AND f.contype IN ('p', 'u') AND f.condeferrable)
     ORDER BY k.place, s.step;
 END;
 
