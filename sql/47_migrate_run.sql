@@ -12,7 +12,8 @@ DECLARE
 BEGIN
     SELECT i.indisvalid, i.indexrelid::regclass AS index INTO found
     FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
-    WHERE i.indrelid = relation AND quote_ident(x.relname) = name;
+    -- A partitioned table's step may be about the index of a partition.
+    WHERE i.indrelid IN (SELECT t.relation FROM tenancy.tree_of(outside_state.relation) t) AND quote_ident(x.relname) = name;
     is_done := coalesce(found.indisvalid, false);
     cleanup := CASE WHEN NOT found.indisvalid THEN format('DROP INDEX CONCURRENTLY %s', found.index) END;
 END

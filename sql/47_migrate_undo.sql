@@ -57,9 +57,12 @@ AS $$
         UNION
         SELECT 2, format('DROP INDEX %s', x.oid::regclass)
         FROM named n
-        JOIN pg_index i ON i.indrelid = n.relation
+        CROSS JOIN LATERAL tenancy.tree_of(n.relation) t
+        JOIN pg_index i ON i.indrelid = t.relation
         JOIN pg_class x ON x.oid = i.indexrelid AND quote_ident(x.relname) = n.name AND NOT x.relispartition
-        WHERE n.kind = 'index' AND NOT EXISTS (SELECT FROM pg_constraint f WHERE f.conindid = x.oid AND f.conrelid = i.indrelid)
+        -- A foreign key of the table to itself names its index, too, and goes before it.
+        WHERE n.kind = 'index' AND NOT EXISTS (SELECT FROM pg_constraint f
+                                               WHERE f.conindid = x.oid AND f.conrelid = i.indrelid AND f.contype IN ('p', 'u', 'x'))
     ) d
     ORDER BY d.place, d.statement
 $$;
