@@ -1,0 +1,11 @@
+-- Behind each statement of a writer: what the server acknowledged goes to the journal, and so does each error.
+\if :ERROR
+\echo ! :LAST_ERROR_SQLSTATE :LAST_ERROR_MESSAGE
+\elif :{?added}
+\echo + :added
+\endif
+\if :{?removed}
+\echo - :removed
+\endif
+\unset added
+\unset removed
