@@ -384,7 +384,8 @@ COMMENT ON FUNCTION tenancy.same_columns(name[], name[]) IS 'whether two lists h
 -- no tenant needs it as it is; a foreign key gets it when both its ends have one. A key that stays as it is while foreign
 -- keys with the tenant refer to its columns gets a companion beside it, the parent_key, under the name of a prepared key.
 -- Planning this costs more than running it, so its plan is kept, and none of it is worth compiling.
-CREATE FUNCTION tenancy.key_steps(touched regclass[], entering boolean, tenant_column name, among regclass[], global_keys name[])
+CREATE FUNCTION tenancy.key_steps(touched regclass[], entering boolean, tenant_column name, column_type regtype, among regclass[],
+                                  global_keys name[])
 RETURNS TABLE (kind text, relation regclass, name name, change text, tree oid[], constraint_id oid, parent regclass,
                child_column name, parent_column name, blocked text, was jsonb)
 LANGUAGE plpgsql STABLE
@@ -452,10 +453,10 @@ BEGIN
                                     CASE WHEN l.child_column = ANY (l.columns) THEN l.child ELSE l.parent END)
                     WHEN cardinality(l.columns) > 31 THEN 'It has as many columns as a foreign key can have.'
                     WHEN (to_jsonb(f) ->> 'conperiod')::boolean THEN 'It refers to a period of time.'
-                    WHEN a.atttypid <> b.atttypid
-                         AND NOT (a.atttypid IN ('bigint'::regtype, 'integer'::regtype)
-                                  AND b.atttypid IN ('bigint'::regtype, 'integer'::regtype))
-                        THEN format('The tenant columns are of different types, %s and %s.', a.atttypid::regtype, b.atttypid::regtype)
+                    WHEN t.child_type <> t.parent_type
+                         AND NOT (t.child_type IN ('bigint'::regtype, 'integer'::regtype)
+                                  AND t.parent_type IN ('bigint'::regtype, 'integer'::regtype))
+                        THEN format('The tenant columns are of different types, %s and %s.', t.child_type, t.parent_type)
                END AS blocked
         FROM links l
         JOIN pg_constraint f ON f.oid = l.constraint_id
@@ -463,6 +464,8 @@ BEGIN
         JOIN pg_class o ON o.oid = l.key_relation
         LEFT JOIN pg_attribute a ON a.attrelid = l.child AND a.attname = l.child_column AND NOT a.attisdropped
         LEFT JOIN pg_attribute b ON b.attrelid = l.parent AND b.attname = l.parent_column AND NOT b.attisdropped
+        CROSS JOIN LATERAL (SELECT coalesce(a.atttypid::regtype, key_steps.column_type),
+                                   coalesce(b.atttypid::regtype, key_steps.column_type)) AS t (child_type, parent_type)
     ), settled AS MATERIALIZED (
         SELECT j.*, j.is_inside AND (j.has_tenant OR j.blocked IS NULL) AS will_have_tenant,
                CASE WHEN j.is_inside AND NOT j.has_tenant AND j.blocked IS NULL THEN 'add'
@@ -527,7 +530,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION tenancy.key_steps(regclass[], boolean, name, regclass[], name[]) IS
+COMMENT ON FUNCTION tenancy.key_steps(regclass[], boolean, name, regtype, regclass[], name[]) IS
 'which keys and foreign keys of tables and of those around them get the tenant column (add), lose it (remove) or are made again (same), and which cannot; internal';
 
 CREATE FUNCTION tenancy.foreign_key_before(constraint_id oid) RETURNS jsonb
@@ -547,10 +550,11 @@ END;
 COMMENT ON FUNCTION tenancy.foreign_key_before(oid) IS
 'what cannot be read back from a foreign key once it has the tenant; internal';
 
--- `loosen` of all changes runs before any `swap`, and those before any `tie`.
-CREATE FUNCTION tenancy.key_plan(touched regclass[], entering boolean, tenant_column name, among regclass[], global_keys name[])
+-- `loosen` of all changes runs before any `swap`, and those before any `tie`; `undo` of all before any `retie`.
+CREATE FUNCTION tenancy.key_plan(touched regclass[], entering boolean, tenant_column name, column_type regtype, among regclass[],
+                                 global_keys name[])
 RETURNS TABLE (kind text, relation regclass, name name, change text, parent regclass, leads boolean, old_definition text,
-               new_definition text, prepare text[], loosen text[], swap text[], tie text[], undo text[], blocked text, was jsonb)
+               new_definition text, prepare text[], loosen text[], swap text[], tie text[], undo text[], retie text[], blocked text, was jsonb)
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -558,9 +562,10 @@ AS $$
 DECLARE
     step record;
     checking text;
+    comments text[];
     successor record;
 BEGIN
-    FOR step IN SELECT s.* FROM tenancy.key_steps(touched, entering, tenant_column, among, global_keys) s LOOP
+    FOR step IN SELECT s.* FROM tenancy.key_steps(touched, entering, tenant_column, column_type, among, global_keys) s LOOP
         kind := step.kind;
         relation := step.relation;
         name := step.name;
@@ -577,6 +582,7 @@ BEGIN
         swap := '{}';
         tie := '{}';
         undo := '{}';
+        retie := '{}';
         CASE kind
         WHEN 'parent_key' THEN
             IF change = 'remove' THEN
@@ -636,13 +642,16 @@ BEGIN
                                        WHERE f.oid = step.constraint_id);
                         undo := ARRAY[format('ALTER TABLE %s DROP CONSTRAINT %I', relation, checking)];
                     END IF;
-                    undo := undo || loosen || format('ALTER TABLE %s ADD CONSTRAINT %I %s', relation, name, old_definition);
+                    undo := undo || loosen;
+                    retie := ARRAY[format('ALTER TABLE %s ADD CONSTRAINT %I %s', relation, name, old_definition)];
                 ELSIF EXISTS (SELECT FROM pg_constraint f WHERE f.conrelid = step.relation AND f.conname = step.was ->> 'check' AND f.contype = 'c')
                       AND change = 'remove' THEN
                     loosen := loosen || format('ALTER TABLE %s DROP CONSTRAINT %I', relation, step.was ->> 'check');
                 END IF;
-                tie := tie || ARRAY(SELECT format('COMMENT ON CONSTRAINT %I ON %s IS %L', step.name, step.relation, d.description)
-                                    FROM pg_description d WHERE d.classoid = 'pg_constraint'::regclass AND d.objoid = step.constraint_id);
+                comments := ARRAY(SELECT format('COMMENT ON CONSTRAINT %I ON %s IS %L', step.name, step.relation, d.description)
+                                  FROM pg_description d WHERE d.classoid = 'pg_constraint'::regclass AND d.objoid = step.constraint_id);
+                tie := tie || comments;
+                retie := CASE WHEN retie = '{}' THEN '{}' ELSE retie || comments END;
             END IF;
         END CASE;
         RETURN NEXT;
@@ -650,7 +659,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION tenancy.key_plan(regclass[], boolean, name, regclass[], name[]) IS
+COMMENT ON FUNCTION tenancy.key_plan(regclass[], boolean, name, regtype, regclass[], name[]) IS
 'the changes of key_steps() as statements; internal';
 
 CREATE FUNCTION tenancy.refuse_bad_keys(of regclass, tenant_column name, global_keys name[]) RETURNS void
@@ -679,9 +688,9 @@ $$;
 COMMENT ON FUNCTION tenancy.refuse_bad_keys(regclass, name, name[]) IS
 'raises 22004 or 42704 for a list of keys that is not one of this table; internal';
 
--- A change of its own can be made by its own: foreign keys that stand in the way go first, wherever they are listed.
+-- Foreign keys stand in the way of keys: the first row takes all away, and is the last to be undone and brings them back.
 CREATE FUNCTION tenancy.key_changes(of regclass, tenant_column name DEFAULT 'tenant_id', among regclass[] DEFAULT NULL,
-                                    global_keys name[] DEFAULT '{}')
+                                    global_keys name[] DEFAULT '{}', column_type regtype DEFAULT 'uuid')
 RETURNS TABLE (kind text, relation regclass, name name, old_definition text, new_definition text, prepare text[], swap text[],
                undo text[], blocked text)
 LANGUAGE plpgsql STABLE
@@ -694,18 +703,20 @@ BEGIN
     WITH plan AS MATERIALIZED (
         SELECT row_number() OVER () AS place, p.*
         FROM tenancy.key_plan(ARRAY(SELECT t.relation FROM tenancy.tree_of(of) t), true, key_changes.tenant_column,
-                              coalesce(among, '{}'), key_changes.global_keys) p
+                              key_changes.column_type, coalesce(among, '{}'), key_changes.global_keys) p
     )
     SELECT p.kind, p.relation, p.name, p.old_definition, p.new_definition, p.prepare,
            CASE WHEN p.place = (SELECT min(f.place) FROM plan f WHERE f.blocked IS NULL)
                 THEN ARRAY(SELECT s FROM plan f CROSS JOIN unnest(f.loosen) s ORDER BY f.place) ELSE '{}' END || p.swap || p.tie,
-           p.undo, p.blocked
+           p.undo || CASE WHEN p.place = (SELECT min(f.place) FROM plan f WHERE f.blocked IS NULL)
+                          THEN ARRAY(SELECT s FROM plan f CROSS JOIN unnest(f.retie) s ORDER BY f.place) ELSE '{}' END,
+           p.blocked
     FROM plan p
     ORDER BY p.place;
 END
 $$;
 
-COMMENT ON FUNCTION tenancy.key_changes(regclass, name, regclass[], name[]) IS
+COMMENT ON FUNCTION tenancy.key_changes(regclass, name, regclass[], name[], regtype) IS
 'what becomes of the unique keys and foreign keys of a table, and of those around it, when it is protected beside those of among and those that are protected already: each with the statements that prepare it online, those that swap it in one transaction in the order of the rows, those that undo it in the opposite order, and why it stays as it is if it must (blocked)';
 
 -- Doing it ----------------------------------------------------------------------------------------------------------
@@ -724,14 +735,14 @@ COMMENT ON TYPE tenancy.key_statement IS 'a statement of a change of keys, or wi
 
 -- Foreign keys that stand in the way go first and come last. The owner of a table under FORCE is held by its policies also
 -- where PostgreSQL checks its rows against a new foreign key: FORCE is lifted meanwhile, in this transaction.
-CREATE FUNCTION tenancy.key_phases(touched regclass[], entering boolean, tenant_column name, global_keys name[])
+CREATE FUNCTION tenancy.key_phases(touched regclass[], entering boolean, tenant_column name, column_type regtype, global_keys name[])
 RETURNS SETOF tenancy.key_statement
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     WITH plan AS MATERIALIZED (
         SELECT row_number() OVER () AS place, p.*
-        FROM tenancy.key_plan(touched, entering, tenant_column, '{}', global_keys) p
+        FROM tenancy.key_plan(touched, entering, tenant_column, column_type, '{}', global_keys) p
     ), held AS MATERIALIZED (
         SELECT DISTINCT t.relation
         FROM plan p
@@ -773,7 +784,7 @@ BEGIN ATOMIC
     ORDER BY s.phase, s.place, s.number, s.relation;
 END;
 
-COMMENT ON FUNCTION tenancy.key_phases(regclass[], boolean, name, name[]) IS
+COMMENT ON FUNCTION tenancy.key_phases(regclass[], boolean, name, regtype, name[]) IS
 'all that changes with the keys of tables that come under protection or leave it, in the order of doing; internal';
 
 CREATE FUNCTION tenancy.run_key_phases(plan tenancy.key_statement[]) RETURNS text
@@ -829,7 +840,8 @@ DECLARE
 BEGIN
     FOR step IN
         SELECT s.relation, s.name, s.parent, s.child_column, s.parent_column, f.conkey, f.confkey
-        FROM tenancy.key_steps(ARRAY(SELECT t.relation FROM tenancy.tree_of(of) t), true, refuse_crossing_rows.tenant_column, '{}', '{}') s
+        FROM tenancy.key_steps(ARRAY(SELECT t.relation FROM tenancy.tree_of(of) t), true, refuse_crossing_rows.tenant_column,
+                               NULL, '{}', '{}') s
         JOIN pg_constraint f ON f.oid = s.constraint_id AND f.convalidated
         WHERE s.kind = 'foreign_key' AND s.change = 'add' AND s.blocked IS NULL
     LOOP

@@ -280,7 +280,7 @@ BEGIN
     END IF;
 
     members := ARRAY(SELECT t.relation FROM tenancy.tree_of(protect.relation) t);
-    plan := ARRAY(SELECT k FROM tenancy.key_phases(members, true, protect.tenant_column, protect.global_keys) k);
+    plan := ARRAY(SELECT k FROM tenancy.key_phases(members, true, protect.tenant_column, type, protect.global_keys) k);
     keyed := ARRAY(SELECT DISTINCT k.relation FROM unnest(plan) k WHERE k.leads);
 
     IF protect.dry_run THEN
@@ -496,7 +496,7 @@ BEGIN
     PERFORM tenancy.refuse_other_owner(t.relation) FROM tenancy.tree_of(unprotect.relation) t;
 
     members := ARRAY(SELECT t.relation FROM tenancy.tree_of(unprotect.relation) t);
-    plan := ARRAY(SELECT k FROM tenancy.key_phases(members, false, registered.tenant_column, '{}') k);
+    plan := ARRAY(SELECT k FROM tenancy.key_phases(members, false, registered.tenant_column, registered.column_type, '{}') k);
     before_keys := ARRAY(SELECT u.statement FROM tenancy.undo_statements(unprotect.relation) u WHERE u.step <= 5);
     after_keys := ARRAY(SELECT u.statement FROM tenancy.undo_statements(unprotect.relation) u WHERE u.step > 5)
         || ARRAY(SELECT tenancy.missing_indexes(plan, members));
