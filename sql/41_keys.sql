@@ -825,10 +825,25 @@ $$;
 COMMENT ON FUNCTION tenancy.run_key_phases(tenancy.key_statement[]) IS
 'executes a change of keys, or returns what rows stand in its way and leaves the keys as they were; internal';
 
-CREATE FUNCTION tenancy.refuse_crossing_rows(of regclass, tenant_column name, violated text) RETURNS void
+CREATE FUNCTION tenancy.count_seeing_all(rows_of text) RETURNS bigint
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 SET row_security = off
+AS $$
+DECLARE
+    found bigint;
+BEGIN
+    EXECUTE 'SELECT count(*) ' || rows_of INTO found;
+    RETURN found;
+END
+$$;
+
+COMMENT ON FUNCTION tenancy.count_seeing_all(text) IS
+'counts the rows of a FROM clause as its caller, and raises where policies would hide some from it; internal';
+
+CREATE FUNCTION tenancy.refuse_crossing_rows(of regclass, tenant_column name, violated text) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     step record;
@@ -851,7 +866,7 @@ BEGIN
         JOIN pg_attribute b ON b.attrelid = step.parent AND b.attnum = k.parent_number;
         crossing := format('FROM %s c JOIN %s p ON %s WHERE c.%I <> p.%I', step.relation, step.parent, matching,
                            step.child_column, step.parent_column);
-        EXECUTE 'SELECT count(*) ' || crossing INTO found;
+        found := tenancy.count_seeing_all(crossing);
         IF found > 0 THEN
             problems := problems || format('By constraint %I %s of %s %s of %s.', step.name,
                 CASE found WHEN 1 THEN '1 row' ELSE found || ' rows' END, step.relation,

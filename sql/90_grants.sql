@@ -80,6 +80,7 @@ BEGIN ATOMIC
         ('owner', 'key_changes(regclass, name, regclass[], name[], regtype)'),
         ('owner', 'key_phases(regclass[], boolean, name, regtype, name[])'),
         ('owner', 'run_key_phases(tenancy.key_statement[])'),
+        ('owner', 'count_seeing_all(text)'),
         ('owner', 'refuse_crossing_rows(regclass, name, text)'),
         ('owner', 'missing_indexes(tenancy.key_statement[], regclass[])'),
         ('owner', 'protect(regclass, name, regtype, text, boolean, boolean, boolean, name[], boolean)'),
