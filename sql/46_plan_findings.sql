@@ -280,6 +280,20 @@ AS $$
       AND f.pronamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace, 'tenancy'::regnamespace)
       AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = f.oid AND d.deptype = 'e')
     UNION ALL
+    -- Policies call functions that a role needs EXECUTE on.
+    SELECT NULL, 'role_not_granted', 'warning', format('role %I', w.rolname),
+           format('it %s %s of these tables, such as %s, and policies would refuse it: permission denied for a function',
+                  CASE WHEN bool_or(g.owns) THEN 'owns' ELSE 'uses' END, count(DISTINCT g.relation), min(g.relation::text)),
+           format('SELECT tenancy.grant_app(%L)', w.rolname)
+    FROM (SELECT t.relation, t.relowner AS role, true AS owns FROM t WHERE t.action IN ('column', 'path')
+          UNION ALL
+          SELECT t.relation, a.grantee, false
+          FROM t JOIN pg_class c ON c.oid = t.relation CROSS JOIN LATERAL aclexplode(c.relacl) a
+          WHERE t.action IN ('column', 'path') AND a.privilege_type IN ('SELECT', 'INSERT', 'UPDATE', 'DELETE')) g
+    JOIN pg_roles w ON w.oid = g.role AND NOT w.rolsuper AND NOT w.rolbypassrls
+    WHERE NOT has_function_privilege(w.oid, 'tenancy.current_tenant_id()', 'EXECUTE')
+    GROUP BY w.oid, w.rolname
+    UNION ALL
     SELECT NULL, 'triggers_fire', 'error', format('role %I', current_user),
            'it may not set session_replication_role, so the backfill would set off the application''s triggers',
            format('Migrate as a superuser, or GRANT SET ON PARAMETER session_replication_role TO %I', current_user)

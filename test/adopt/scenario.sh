@@ -47,6 +47,8 @@ scenario() {
     [[ -z $full ]] || every=1
     remember_columns "$changing"
 
+    is "the plan names the role that knows nothing of tenancy" 'role adopt_old' \
+        "SELECT object FROM tenancy.plan_migration($plan) WHERE code = 'role_not_granted'"
     tenants=$(sql -c 'SELECT count(*) FROM tenancy.tenants')
     if [[ -n ${repairs:-} ]]; then
         is "the plan says what must be repaired" t \
