@@ -70,7 +70,7 @@ AS $$
     CROSS JOIN aclexplode(c.relacl) a
     WHERE c.relnamespace = 'tenancy'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'S')
       AND (a.grantee = 0 OR a.grantee IN (SELECT h.app FROM reach h))
-      AND NOT (c.oid = 'tenancy.corpora'::regclass AND a.privilege_type = 'SELECT')
+      AND NOT (c.oid IN ('tenancy.corpora'::regclass, 'tenancy.graphs'::regclass) AND a.privilege_type = 'SELECT')
       -- A role that is an owner too holds what grant_owner() gives.
       AND NOT (a.grantee <> 0 AND has_function_privilege(a.grantee, 'tenancy.drop_corpus(text, boolean)', 'EXECUTE'))
     UNION ALL

@@ -74,7 +74,8 @@ BEGIN
         FROM pg_namespace n
         WHERE (n.oid IN (SELECT t.relnamespace
                          FROM tenancy.corpora c
-                         JOIN pg_class t ON t.oid IN (c.documents, c.chunks)
+                         LEFT JOIN tenancy.graphs g ON g.corpus = c.name
+                         JOIN pg_class t ON t.oid IN (c.documents, c.chunks, g.entities, g.relations, g.mentions)
                          WHERE c.name = grant_corpus.corpus)
                OR n.oid = (SELECT e.extnamespace FROM pg_extension e WHERE e.extname = 'vector'))
           AND NOT has_schema_privilege(role, n.oid, 'USAGE') AND pg_has_role(n.nspowner, 'USAGE')
@@ -84,7 +85,8 @@ BEGIN
     FOR relation IN
         SELECT t.oid
         FROM tenancy.corpora c
-        JOIN pg_class t ON t.oid IN (c.documents, c.chunks)
+        LEFT JOIN tenancy.graphs g ON g.corpus = c.name
+        JOIN pg_class t ON t.oid IN (c.documents, c.chunks, g.entities, g.relations, g.mentions)
         WHERE c.name = grant_corpus.corpus
     LOOP
         EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %s TO %s', relation, role);
@@ -105,7 +107,8 @@ BEGIN
     FOR relation IN
         SELECT t.oid
         FROM tenancy.corpora c
-        JOIN pg_class t ON t.oid IN (c.documents, c.chunks)
+        LEFT JOIN tenancy.graphs g ON g.corpus = c.name
+        JOIN pg_class t ON t.oid IN (c.documents, c.chunks, g.entities, g.relations, g.mentions)
         WHERE c.name = revoke_corpus.corpus
     LOOP
         EXECUTE format('REVOKE SELECT, INSERT, UPDATE, DELETE ON %s FROM %s', relation, role);
@@ -412,6 +415,9 @@ BEGIN
     END IF;
     IF tenancy.may_alter(registered.chunks) IS NOT FALSE THEN
         PERFORM tenancy.forget_stores(drop_corpus.name);
+        IF EXISTS (SELECT FROM tenancy.graphs g WHERE g.corpus = drop_corpus.name) THEN
+            PERFORM tenancy.drop_graph(drop_corpus.name, drop_tables);
+        END IF;
     END IF;
     DELETE FROM tenancy.corpora c WHERE c.name = drop_corpus.name;
     IF NOT FOUND THEN

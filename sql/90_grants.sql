@@ -34,6 +34,11 @@ BEGIN ATOMIC
         ('app', 'hybrid_search(' || vectors || '.vector, text, integer, double precision, text, integer, jsonb, uuid[], text)'),
         ('app', 'keyword_search(text, integer, jsonb, uuid[], text)'),
         ('app', 'get_document_chunks(uuid, text)'),
+        ('app', 'graph_search(text, uuid, integer, integer, text, text[], ' || vectors || '.vector)'),
+        ('app', 'graph_layout(text)'),
+        ('app', 'upsert_entities(jsonb, text)'),
+        ('app', 'upsert_relations(jsonb, text)'),
+        ('app', 'refuse_bad_items(jsonb, text, text[])'),
         ('owner', 'context_call(regtype, boolean)'),
         ('owner', 'tenants_column(regtype)'),
         ('owner', 'policies_for(name, regtype, boolean)'),
@@ -101,6 +106,8 @@ BEGIN ATOMIC
         ('owner', 'create_corpus(text, integer, text, regconfig, name, text)'),
         ('owner', 'attach_corpus(text, regclass, regclass, jsonb, integer, text, regconfig)'),
         ('owner', 'drop_corpus(text, boolean)'),
+        ('owner', 'create_graph(text)'),
+        ('owner', 'drop_graph(text, boolean)'),
         ('owner', 'keep_stores(text)'),
         ('owner', 'forget_stores(text)'),
         ('owner', 'rebuild_corpus(text, integer)'),
@@ -315,7 +322,7 @@ BEGIN
     -- A lower trust than before must take away what the higher one gave.
     PERFORM tenancy.revoke_app(role);
     PERFORM tenancy.grant_functions(role, CASE trust WHEN 'credential' THEN '{app,member}' ELSE '{app,member,session}' END::text[]);
-    EXECUTE format('GRANT SELECT ON tenancy.corpora TO %s', role);
+    EXECUTE format('GRANT SELECT ON tenancy.corpora, tenancy.graphs TO %s', role);
     IF trust = 'pooled' THEN
         EXECUTE format('GRANT SET ON PARAMETER tenancy.tenant_id TO %s', role);
     END IF;
@@ -342,7 +349,7 @@ BEGIN
     END IF;
     -- So do owners.
     IF NOT has_function_privilege(role, 'tenancy.drop_corpus(text, boolean)', 'EXECUTE') THEN
-        EXECUTE format('REVOKE SELECT ON tenancy.corpora FROM %s', role);
+        EXECUTE format('REVOKE SELECT ON tenancy.corpora, tenancy.graphs FROM %s', role);
     END IF;
     EXECUTE format('REVOKE SET ON PARAMETER tenancy.tenant_id FROM %s', role);
     FOR corpus IN SELECT c.name FROM tenancy.corpora c LOOP
@@ -381,7 +388,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     PERFORM tenancy.grant_functions(role, '{owner}');
-    EXECUTE format('GRANT SELECT, INSERT, DELETE ON tenancy.corpora TO %s', role);
+    EXECUTE format('GRANT SELECT, INSERT, DELETE ON tenancy.corpora, tenancy.graphs TO %s', role);
     -- A policy holds it to its own tables. Not the column undo: unprotect() executes what stands in it.
     EXECUTE format('GRANT SELECT, DELETE, INSERT (relation, tenant_column, column_type, own_policies, foreign_key, index), '
                    'UPDATE (foreign_key, index, global_keys, keys, is_changing) ON tenancy.protected_tables TO %s', role);
@@ -398,10 +405,10 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    EXECUTE format('REVOKE INSERT, DELETE ON tenancy.corpora FROM %s', role);
+    EXECUTE format('REVOKE INSERT, DELETE ON tenancy.corpora, tenancy.graphs FROM %s', role);
     -- Application roles read it too, and go on.
     IF role NOT IN (SELECT tenancy.app_roles()) THEN
-        EXECUTE format('REVOKE SELECT ON tenancy.corpora FROM %s', role);
+        EXECUTE format('REVOKE SELECT ON tenancy.corpora, tenancy.graphs FROM %s', role);
     END IF;
     -- Goes for the columns too.
     EXECUTE format('REVOKE SELECT, INSERT, UPDATE, DELETE ON tenancy.protected_tables FROM %s', role);

@@ -35,10 +35,10 @@ SELECT is_empty('SELECT what FROM as_credential EXCEPT SELECT what FROM as_sessi
 SELECT results_eq('SELECT what FROM as_pooled EXCEPT SELECT what FROM as_session',
                   $$VALUES ('SET on parameter tenancy.tenant_id')$$, 'pooled adds the setting itself, and of the settings only that');
 SELECT set_eq('SELECT what FROM as_session WHERE what !~ ''^function''',
-              $$VALUES ('USAGE on schema tenancy'), ('SELECT on tenancy.corpora'),
+              $$VALUES ('USAGE on schema tenancy'), ('SELECT on tenancy.corpora'), ('SELECT on tenancy.graphs'),
                        ('SELECT on documents'), ('INSERT on documents'), ('UPDATE on documents'), ('DELETE on documents'),
                        ('SELECT on chunks'), ('INSERT on chunks'), ('UPDATE on chunks'), ('DELETE on chunks')$$,
-              'of tables: the corpora, without TRUNCATE, REFERENCES or TRIGGER');
+              'of tables: the corpora and their graphs, without TRUNCATE, REFERENCES or TRIGGER');
 SELECT is_empty($$SELECT what FROM as_pooled WHERE what ~ '(protect|create_corpus|create_organization|grant_|revoke_app)'$$,
                 'nothing of owners and operators');
 
