@@ -19,7 +19,7 @@ else
 .NOTPARALLEL:
 .PHONY: $(short_goals)
 
-export PG_CONFIG SUITE TEST BENCH WERROR CI
+export PG_CONFIG SUITE TEST BENCH WERROR CI ADOPT_SIZE
 
 help:
 	@echo 'make demo       install what is missing, build, and show two tenants that cannot see each other'

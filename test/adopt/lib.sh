@@ -167,7 +167,7 @@ arm() {
     sql -v every="$1" <<'EOSQL'
 CREATE SCHEMA harness;
 CREATE TABLE harness.setting AS SELECT :every AS every, current_setting('data_directory') || '/harness/' AS folder;
-SELECT format('COPY (SELECT 1) TO PROGRAM %L', format('mkdir -p %s', folder)) FROM harness.setting \gexec
+SELECT format('COPY (SELECT 1) TO PROGRAM %L', format('cat >/dev/null; mkdir -p %s', folder)) FROM harness.setting \gexec
 CREATE FUNCTION harness.strike() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     setting harness.setting;
@@ -189,7 +189,7 @@ BEGIN
     END IF;
     EXECUTE format('COPY (SELECT 1) TO %L', setting.folder || 'struck-' || made);
     IF made / setting.every % 12 = 3 THEN
-        EXECUTE format('COPY (SELECT 1) TO PROGRAM %L', 'kill -9 ' || pg_backend_pid());
+        EXECUTE format('COPY (SELECT 1) TO PROGRAM %L', 'cat >/dev/null; kill -9 ' || pg_backend_pid());
     END IF;
     PERFORM pg_terminate_backend(pg_backend_pid());
     RETURN new;
