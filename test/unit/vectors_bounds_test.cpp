@@ -15,6 +15,10 @@ void expect_bounds(metric by, const std::vector<float>& asked, const std::vector
     query prepared{by, asked.data(), asked.size()};
     std::vector<float> approximate(rows.size()), upper(rows.size());
     compare(prepared, block, 0, rows.size(), approximate.data(), upper.data());
+    std::vector<std::int32_t> products(rows.size());
+    std::vector<float> coarse(rows.size());
+    multiply(prepared.uses(), prepared.coarse_planes(), block.codes(), rows.size(), block.readable(), products.data());
+    ASSERT_TRUE(prepared.coarse_keys(products.data(), block.facts(), rows.size(), coarse.data()));
     for (std::size_t i = 0; i < rows.size(); ++i) {
         float refined = prepared.refined(approximate[i], upper[i], block.facts().at(i));
         ASSERT_LE(refined, upper[i]);
@@ -22,7 +26,8 @@ void expect_bounds(metric by, const std::vector<float>& asked, const std::vector
             double score = exact(by, rows[i], asked, lanes);
             ASSERT_GE(prepared.score_of(refined), score)
                 << asked.size() << " dimensions, metric " << static_cast<int>(by);
-            ASSERT_GE(upper[i], prepared.key_of(score));
+            ASSERT_GE(prepared.score_of(coarse[i]), score);
+            ASSERT_GE(std::min(refined, coarse[i]), prepared.key_of(score));
         }
     }
 }

@@ -64,7 +64,8 @@ struct made_up {
 
     /// One of the kinds that break quantisers.
     std::vector<float> adversarial(std::size_t dims) {
-        static constexpr double sizes[] = {1, 1e-3, 1e3, 1e-12, 1e12, 1e-20, 1e-30, 1e-38, 1e-44, 1e18, 1e19, 1e30, 1e38};
+        static constexpr double sizes[] = {1,     1e-3,  1e3,  1e-12, 1e12, 1e-20, 1e-30,
+                                           1e-38, 1e-44, 1e18, 1e19,  1e30, 1e38};
         double size = sizes[below(sizeof sizes / sizeof *sizes)];
         std::vector<float> values(dims, 0.0f);
         switch (below(8)) {

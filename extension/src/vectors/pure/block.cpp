@@ -1,6 +1,7 @@
 #include "pure/pure.hpp"
 
 #include "vectors/pure/block.hpp"
+#include "vectors/pure/checksum.hpp"
 #include "pure/error.hpp"
 
 #include <cstring>
@@ -18,23 +19,6 @@ constexpr std::uint8_t magic[4] = {'T', 'V', 'B', block_format::version};
 }
 
 std::size_t facts_per_vector(metric by) noexcept { return by == metric::cosine ? 2 : 3; }
-
-/// Fowler, Noll and Vo's hash over words of eight bytes: damage is to be found, not an attacker.
-std::uint32_t checksum(const std::uint8_t* bytes, std::size_t size) noexcept {
-    std::uint64_t hash = 0xcbf29ce484222325u;
-    auto mix = [&](std::uint64_t word) {
-        hash = (hash ^ word) * 0x100000001b3u;
-        hash ^= hash >> 29;
-    };
-    std::size_t i = 0;
-    for (; i + 8 <= size; i += 8)
-        // The checksum stands in the upper half of the second word.
-        mix(i == 8 ? load<std::uint32_t>(bytes + i) : load<std::uint64_t>(bytes + i));
-    for (; i < size; ++i)
-        mix(bytes[i]);
-    mix(size);
-    return static_cast<std::uint32_t>(hash ^ (hash >> 32));
-}
 
 } // namespace
 

@@ -23,11 +23,14 @@ std::size_t collector::id_hash::operator()(const uuid& id) const noexcept {
     return static_cast<std::size_t>((words[0] ^ words[1]) * 0x9e3779b97f4a7c15u >> 16);
 }
 
+std::size_t collector::first_capacity(std::int64_t count, std::size_t capacity) noexcept {
+    std::size_t most = std::max<std::size_t>(capacity, 1), wanted = count > 0 ? static_cast<std::size_t>(count) : 0;
+    return wanted < most / 4 ? std::min(most, least_capacity + 2 * wanted) : most;
+}
+
 collector::collector(const query& asked, std::int64_t count, float floor, std::size_t capacity)
     : m_asked{asked}, m_count{count > 0 ? static_cast<std::size_t>(count) : 0}, m_floor{floor}, m_cut{floor},
-      m_most{std::max<std::size_t>(capacity, 1)} {
-    m_capacity = m_count < m_most / 4 ? std::min(m_most, least_capacity + 2 * m_count) : m_most;
-}
+      m_capacity{first_capacity(count, capacity)}, m_most{std::max<std::size_t>(capacity, 1)} {}
 
 void collector::offer(const candidate& one) {
     if (!(one.upper >= m_floor)) return;
@@ -47,7 +50,8 @@ void collector::offer(const candidate& one) {
     if (m_kept.size() == m_capacity) m_cut = std::max(m_cut, m_kept.front().upper);
 }
 
-void collector::end_scan() {
+void collector::end_scan(bool left_out) {
+    m_left_out = left_out;
     ++m_counts.scans;
     std::sort_heap(m_kept.begin(), m_kept.end(), comes_before);
     m_next = 0;
@@ -89,12 +93,15 @@ void collector::score(const candidate& of, double exact) {
 }
 
 bool collector::is_complete() {
-    if (!m_passed_over) return true;
-    // Something was passed over, so something was kept; all that was passed over ranks behind the last of it.
-    if (m_next < m_kept.size() || is_settled(m_kept.back())) return true;
+    if (!m_passed_over && !m_left_out) return true;
+    // All that was passed over ranks behind the last that was kept.
+    if (m_next < m_kept.size() || (!m_kept.empty() && is_settled(m_kept.back()))) return true;
 
-    m_behind = m_kept.back();
-    m_is_first = m_passed_over = false;
+    if (!m_left_out) {
+        m_behind = m_kept.back();
+        m_is_first = false;
+    }
+    m_passed_over = m_left_out = false;
     m_kept.clear();
     m_capacity = std::min(m_most, m_capacity * 8);
     m_cut = m_floor;

@@ -49,6 +49,9 @@ public:
     /// How many candidates a first scan keeps for k rows, and any scan at most.
     static constexpr std::size_t least_capacity = 32, default_capacity = std::size_t{1} << 18;
 
+    /// How many candidates a first scan keeps.
+    static std::size_t first_capacity(std::int64_t count, std::size_t capacity = default_capacity) noexcept;
+
     /// @param asked    must live as long as this
     /// @param count    how many rows are wanted, at least 1
     /// @param floor    what has a lower key is not wanted at all (see query::key_of)
@@ -62,7 +65,10 @@ public:
     void offer(const candidate& one);
 
     /// Sort what was offered. No offer() until take() has answered 0.
-    void end_scan();
+    ///
+    /// @param left_out whether the scan left out vectors by an estimate (see shortlist). If they are wanted after all,
+    ///                 the next scan must offer all of them, and what was given out is not given again.
+    void end_scan(bool left_out = false);
 
     /// The next candidates that may belong to the answer, best bound first.
     ///
@@ -98,7 +104,7 @@ private:
     std::size_t m_count;
     float m_floor, m_cut;
     std::size_t m_capacity, m_most;
-    bool m_passed_over = false, m_is_first = true;
+    bool m_passed_over = false, m_is_first = true, m_left_out = false;
     candidate m_behind{}; ///< after the first scan: only what ranks behind this is new
     std::vector<candidate> m_kept; ///< a heap with the worst in front; after end_scan() sorted
     std::size_t m_next = 0;

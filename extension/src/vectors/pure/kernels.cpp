@@ -62,6 +62,10 @@ TENANCY_AVX2 inline __m256i widened(const std::uint8_t* codes) noexcept {
     return _mm256_cvtepu8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(codes)));
 }
 
+TENANCY_AVX2 inline __m256i bytes_at(const std::int8_t* numbers) noexcept {
+    return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(numbers));
+}
+
 TENANCY_AVX2 std::int32_t avx2_product(const query_planes& with, const std::uint8_t* row) noexcept {
     __m256i even = _mm256_setzero_si256(), odd = even;
     for (std::size_t i = 0; i < with.dims; i += 32) {
@@ -133,7 +137,82 @@ TENANCY_VNNI void vnni_four(const query_planes& with, const std::uint8_t* const 
     _mm_storeu_si128(reinterpret_cast<__m128i*>(products), sums);
 }
 
+/// 64 bytes are 256 coordinates: what each two bits say is shifted to the lowest.
+TENANCY_VNNI std::int32_t vnni_two_bits(const query_segments& with, const std::uint8_t* row) noexcept {
+    const __m512i lowest = _mm512_set1_epi8(3);
+    __m512i a = _mm512_setzero_si512(), b = a;
+    for (std::size_t i = 0; i < with.code_bytes; i += 64) {
+        __m512i codes = _mm512_loadu_si512(row + i);
+        a = _mm512_dpbusd_epi32(a, _mm512_and_si512(codes, lowest), _mm512_loadu_si512(with.segments[0] + i));
+        b = _mm512_dpbusd_epi32(b, _mm512_and_si512(_mm512_srli_epi16(codes, 2), lowest),
+                                _mm512_loadu_si512(with.segments[1] + i));
+        a = _mm512_dpbusd_epi32(a, _mm512_and_si512(_mm512_srli_epi16(codes, 4), lowest),
+                                _mm512_loadu_si512(with.segments[2] + i));
+        b = _mm512_dpbusd_epi32(b, _mm512_and_si512(_mm512_srli_epi16(codes, 6), lowest),
+                                _mm512_loadu_si512(with.segments[3] + i));
+    }
+    return _mm512_reduce_add_epi32(_mm512_add_epi32(a, b));
+}
+
+TENANCY_VNNI void vnni_four_two_bits(const query_segments& with, const std::uint8_t* const (&rows)[4],
+                                     std::int32_t* sums) noexcept {
+    const __m512i lowest = _mm512_set1_epi8(3);
+    __m512i a = _mm512_setzero_si512(), b = a, c = a, d = a;
+    for (std::size_t i = 0; i < with.code_bytes; i += 64) {
+        __m512i codes_a = _mm512_loadu_si512(rows[0] + i), codes_b = _mm512_loadu_si512(rows[1] + i);
+        __m512i codes_c = _mm512_loadu_si512(rows[2] + i), codes_d = _mm512_loadu_si512(rows[3] + i);
+        for (int s = 0; s < 4; ++s) {
+            __m512i numbers = _mm512_loadu_si512(with.segments[s] + i);
+            a = _mm512_dpbusd_epi32(a, _mm512_and_si512(codes_a, lowest), numbers);
+            b = _mm512_dpbusd_epi32(b, _mm512_and_si512(codes_b, lowest), numbers);
+            c = _mm512_dpbusd_epi32(c, _mm512_and_si512(codes_c, lowest), numbers);
+            d = _mm512_dpbusd_epi32(d, _mm512_and_si512(codes_d, lowest), numbers);
+            codes_a = _mm512_srli_epi16(codes_a, 2);
+            codes_b = _mm512_srli_epi16(codes_b, 2);
+            codes_c = _mm512_srli_epi16(codes_c, 2);
+            codes_d = _mm512_srli_epi16(codes_d, 2);
+        }
+    }
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(sums), four_sums(a, b, c, d));
+}
+
+TENANCY_AVX2 std::int32_t avx2_two_bits(const query_segments& with, const std::uint8_t* row) noexcept {
+    const __m256i lowest = _mm256_set1_epi8(3), ones = _mm256_set1_epi16(1);
+    __m256i sums = _mm256_setzero_si256();
+    for (std::size_t i = 0; i < with.code_bytes; i += 32) {
+        __m256i codes = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(row + i));
+        // At most 8 times 3 times 128 in a lane.
+        __m256i pairs = _mm256_maddubs_epi16(_mm256_and_si256(codes, lowest), bytes_at(with.segments[0] + i));
+        for (int s = 1; s < 4; ++s) {
+            codes = _mm256_srli_epi16(codes, 2);
+            pairs = _mm256_add_epi16(
+                pairs, _mm256_maddubs_epi16(_mm256_and_si256(codes, lowest), bytes_at(with.segments[s] + i)));
+        }
+        sums = _mm256_add_epi32(sums, _mm256_madd_epi16(pairs, ones));
+    }
+    return static_cast<std::int32_t>(sum_of(sums));
+}
+
 #endif
+
+using two_bit_sum = std::int32_t (*)(const query_segments&, const std::uint8_t*) noexcept;
+
+std::int32_t portable_two_bits(const query_segments& with, const std::uint8_t* row) noexcept {
+    std::int32_t sum = 0;
+    for (int s = 0; s < 4; ++s)
+        for (std::size_t i = 0; i < with.code_bytes; ++i)
+            sum += (row[i] >> (2 * s) & 3) * with.segments[s][i];
+    return sum;
+}
+
+two_bit_sum two_bit_sum_of(kernel which) noexcept {
+#ifdef TENANCY_X86
+    if (which == kernel::avx512_vnni) return vnni_two_bits;
+    if (which == kernel::avx2) return avx2_two_bits;
+#endif
+    (void)which;
+    return portable_two_bits;
+}
 
 struct routines {
     row_product one;
@@ -215,6 +294,26 @@ void multiply(kernel by, const query_planes& with, const std::uint8_t* codes, st
         products[row] = use.one(with, codes + row * dims);
     for (; row < rows; ++row)
         products[row] = product_at_end(use.one, with, codes + row * dims);
+}
+
+void multiply_two_bits(kernel by, const query_segments& with, const std::uint8_t* codes, std::size_t rows,
+                       std::size_t readable, std::int32_t* sums) noexcept {
+    two_bit_sum use = two_bit_sum_of(by);
+    std::size_t width = with.code_bytes, open = open_rows(width, rows, readable), row = 0;
+#ifdef TENANCY_X86
+    for (; by == kernel::avx512_vnni && row + 4 <= open; row += 4) {
+        const std::uint8_t* at = codes + row * width;
+        const std::uint8_t* const four[4] = {at, at + width, at + 2 * width, at + 3 * width};
+        vnni_four_two_bits(with, four, sums + row);
+    }
+#endif
+    for (; row < open; ++row)
+        sums[row] = use(with, codes + row * width);
+    for (; row < rows; ++row) {
+        std::uint8_t copy[rounded_up((most_dimensions + 3) / 4)] = {};
+        std::memcpy(copy, codes + row * width, width);
+        sums[row] = use(with, copy);
+    }
 }
 
 void multiply_chosen(kernel by, const query_planes& with, const std::uint8_t* codes, std::size_t readable,

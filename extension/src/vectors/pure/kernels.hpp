@@ -38,7 +38,18 @@ const char* name_of(kernel which) noexcept;
 void multiply(kernel by, const query_planes& with, const std::uint8_t* codes, std::size_t rows, std::size_t readable,
               std::int32_t* products) noexcept;
 
-/// The same for some of the codes: those at `places`.
+/// A query as the two-bit kernels want it: four segments, each followed by zeros up to a multiple of `lane_bytes`, of
+/// which byte j of a code holds one coordinate each.
+struct query_segments {
+    const std::int8_t* segments[4];
+    std::size_t code_bytes; ///< of one vector
+};
+
+/// Sums of (0 to 3) times number for two-bit codes that lie one after the other; otherwise as multiply().
+void multiply_two_bits(kernel by, const query_segments& with, const std::uint8_t* codes, std::size_t rows,
+                       std::size_t readable, std::int32_t* sums) noexcept;
+
+/// As multiply() for some of the codes: those at `places`.
 void multiply_chosen(kernel by, const query_planes& with, const std::uint8_t* codes, std::size_t readable,
                      const std::uint32_t* places, std::size_t count, std::int32_t* products) noexcept;
 

@@ -32,6 +32,7 @@ query::query(metric by, const float* values, std::size_t dims, kernel use)
     m_high_numbers.resize(padded);
     m_high.resize(padded);
     m_low.resize(padded);
+    m_segments.resize(4 * segment_width());
     // Products are rounded once and added in any order: at most `dims` roundings on the way of each.
     m_float_error = 1.05 * static_cast<double>(dims + 4) * 0x1p-24;
 
@@ -83,6 +84,9 @@ query::query(metric by, const float* values, std::size_t dims, kernel use)
             high_errors += off * off;
         }
         m_bias = static_cast<std::uint32_t>(numbers * code_zero);
+        m_segments_bias = static_cast<std::int32_t>(3 * highs);
+        for (std::size_t i = 0; i < dims; ++i)
+            m_segments[i / segment_length() * segment_width() + i % segment_length()] = m_high[i];
         m_high_bias = static_cast<std::uint32_t>(highs * code_zero);
         m_step = step * m_norm;
         m_coarse_step = static_cast<float>(128 * m_step);
@@ -96,6 +100,12 @@ query::query(metric by, const float* values, std::size_t dims, kernel use)
     m_slack = 1.01 * m_error + m_norm * ((by == metric::cosine ? 2 : 1) * m_float_error + own_error);
     m_coarse_error = round_up(coarse_error * m_norm);
     m_coarse_slack = round_up(m_slack + 1.01 * coarse_error * m_norm + coarse_rounding * m_norm);
+}
+
+query_segments query::segments() const noexcept {
+    const std::int8_t* first = m_segments.data();
+    std::size_t width = segment_width();
+    return {{first, first + width, first + 2 * width, first + 3 * width}, segment_length()};
 }
 
 double query::score_of(float key) const noexcept {
@@ -194,7 +204,7 @@ bool query::coarse_keys(const std::int32_t* products, const code_facts_view& fac
         for (std::size_t i = 0; i < count; ++i) {
             float scale = facts.scales[i], residual = facts.residuals[i], length = facts.norms[i];
             float reach = norm * residual * (1 + coarse_rounding) + length * slack;
-            upper[i] = static_cast<float>(products[i]) * (scale * step) + (reach + static_cast<float>(vanishing));
+            upper[i] = static_cast<float>(products[i]) * (scale * step) + (reach + 2 * static_cast<float>(vanishing));
             good &= (scale >= 0) & (residual >= 0) & (length >= 0);
         }
     } else {
@@ -204,7 +214,7 @@ bool query::coarse_keys(const std::int32_t* products, const code_facts_view& fac
             float all = m_coarse_squares + length * length;
             float squares = all - 2 * (static_cast<float>(products[i]) * (scale * step)) - coarse_rounding * all;
             float away = std::sqrt(std::max(squares, 0.0f)) * shrink;
-            upper[i] = std::min((residual + m_coarse_error) * (1 + coarse_rounding) - away + 0x1p-67f, 0.0f);
+            upper[i] = std::min((residual + m_coarse_error) * (1 + coarse_rounding) - away + 0x1p-66f, 0.0f);
             good &= (scale >= 0) & (residual >= 0) & (length >= 0);
         }
     }

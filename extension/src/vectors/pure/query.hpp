@@ -58,11 +58,22 @@ public:
     query_planes coarse_planes() const noexcept {
         return {m_high_numbers.data(), m_high.data(), nullptr, m_dims, m_high_bias};
     }
+    query_segments segments() const noexcept;
+    /// What two-bit codes (0 to 3 for -3 to 3) give is 2 * their sum - this, in units of coarse_step().
+    std::int32_t segments_bias() const noexcept { return m_segments_bias; }
+    float coarse_step() const noexcept { return m_coarse_step; }
+
+    /// Whether it is the zero vector, to which nothing is nearer than anything else by cosine and inner product.
+    bool is_zero() const noexcept { return m_is_zero; }
+
     /// The rotated direction, unrounded.
     const float* direction() const noexcept { return m_direction.data(); }
     double norm() const noexcept { return m_norm; }
 
 private:
+    std::size_t segment_length() const noexcept { return (m_dims + 3) / 4; }
+    std::size_t segment_width() const noexcept { return (segment_length() + lane_bytes - 1) / lane_bytes * lane_bytes; }
+
     metric m_metric;
     std::size_t m_dims;
     kernel m_kernel;
@@ -73,11 +84,13 @@ private:
     double m_slack = 0; ///< of everything but the residual, for a vector of norm 1
     double m_squares = 0; ///< of the rounded query
     double m_float_error = 0; ///< of pgvector's sums, relative
-    float m_coarse_step = 0, m_coarse_error = 0, m_coarse_slack = 0, m_coarse_squares = 0; ///< with the high plane alone
+    /// The same with the high plane alone.
+    float m_coarse_step = 0, m_coarse_error = 0, m_coarse_slack = 0, m_coarse_squares = 0;
     std::uint32_t m_bias = 0, m_high_bias = 0;
     std::vector<float> m_direction;
     std::vector<std::int16_t> m_numbers, m_high_numbers;
-    std::vector<std::int8_t> m_high, m_low;
+    std::vector<std::int8_t> m_high, m_low, m_segments;
+    std::int32_t m_segments_bias = 0;
 };
 
 } // namespace tenancy::vectors

@@ -33,14 +33,16 @@ void compare_some(const query& asked, const block_view& block, std::size_t begin
     if (!asked.keys(products, block.facts().from(begin), count, approximate, upper)) refuse_damage();
 }
 
-void offer(const query& asked, const block_view& block, std::size_t place, std::uint64_t source, collector& found) {
+/// Candidates are in the order of the least of all bounds, so that what one passes over no other brings back.
+void offer(const query& asked, const block_view& block, std::size_t place, float coarse, std::uint64_t source,
+           collector& found) {
     float approximate, upper;
     compare_some(asked, block, place, 1, &approximate, &upper);
+    upper = std::min(coarse, asked.refined(approximate, upper, block.facts().at(place)));
     if (upper < found.cut())
         found.pass_over();
     else
-        found.offer({block.id(place), asked.refined(approximate, upper, block.facts().at(place)), approximate, source,
-                     static_cast<std::uint32_t>(place)});
+        found.offer({block.id(place), upper, approximate, source, static_cast<std::uint32_t>(place)});
 }
 
 } // namespace
@@ -74,7 +76,7 @@ void scan(const query& asked, const block_view& block, std::uint64_t source, col
                 if (upper[i] < found.cut())
                     found.pass_over();
                 else
-                    offer(asked, block, begin + i, source, found);
+                    offer(asked, block, begin + i, upper[i], source, found);
             }
         }
     }
