@@ -27,7 +27,8 @@ AS $$
           UNION ALL SELECT * FROM tenancy.check_readers()
           UNION ALL SELECT * FROM tenancy.check_roles()
           UNION ALL SELECT * FROM tenancy.check_settings()
-          UNION ALL SELECT * FROM tenancy.check_server()) AS f (code, severity, object, problem, fix)
+          UNION ALL SELECT * FROM tenancy.check_server()
+          UNION ALL SELECT * FROM tenancy.store_faults()) AS f (code, severity, object, problem, fix)
     ORDER BY array_position(ARRAY['error', 'warning', 'info'], f.severity), f.code, f.object, f.problem
 $$;
 

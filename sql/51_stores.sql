@@ -299,7 +299,7 @@ CREATE FUNCTION tenancy.store_faults() RETURNS TABLE (code text, severity text, 
 LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT 'store_missing', 'warning', format('corpus %I', c.name),
+    SELECT 'store_missing', 'info', format('corpus %I', c.name),
            format('its store of %s is %s: search is exact, and reads all of a tenant''s chunks each time', k.kind,
                   CASE s.state WHEN 'stale' THEN 'stale, because something passed its triggers by'
                                WHEN 'building' THEN 'being built' ELSE 'not built' END),

@@ -61,6 +61,14 @@ answers three >"$work/three"
 ok "and answers the same, too" diff "$work/one" "$work/three"
 clean() { [[ -z $(sql three -c "SELECT * FROM tenancy.check() WHERE severity = 'error'") ]] || { sql three -c 'SELECT * FROM tenancy.check()' && false; }; }
 ok "the restored database is protected" clean
+missing() { [[ $(sql three -c "SELECT count(*) FROM tenancy.check() WHERE code = 'store_missing'") == "$1" ]]; }
+ok "the stores are not dumped, which is said" missing 4
+ok "and built anew" sql three -c "CALL tenancy.rebuild_corpus()" -c "CALL tenancy.rebuild_corpus('odd')"
+ok "nothing is missing then" missing 0
+answers three >"$work/rebuilt"
+ok "the answers stay the same" diff "$work/one" "$work/rebuilt"
+tier() { sql three -c "SET tenancy.tenant_id = '$(sql three -c "SELECT id FROM tenancy.tenants WHERE slug = 'a'")'" -c "SELECT tier FROM tenancy.explain_match('[0.2,0.3,0.4]'::vectors.vector, corpus => 'odd')"; }
+ok "by the store" test "$(tier)" = codes
 ok "the corpus can be dropped there" sql three -c "SELECT tenancy.drop_corpus('odd', drop_tables => true)"
 
 finish
