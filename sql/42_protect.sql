@@ -353,7 +353,7 @@ $$;
 COMMENT ON FUNCTION tenancy.protect(regclass, name, regtype, text, boolean, boolean, boolean, name[], boolean) IS
 'puts a table, its partitions and its inheritance children under tenancy''s policies, adding and filling the tenant column where it is missing, makes its unique keys (but global_keys) and the foreign keys between it and other protected tables per tenant, and returns the statements that it ran (dry_run: would run); does nothing to a table that lacks nothing; TN009 with the reason when it cannot';
 
-CREATE FUNCTION tenancy.undo_statements(root regclass) RETURNS TABLE (step integer, statement text)
+CREATE FUNCTION tenancy.undo_statements(root regclass, keep_column boolean) RETURNS TABLE (step integer, statement text)
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
@@ -361,8 +361,10 @@ BEGIN ATOMIC
         SELECT t.relation, t.relation = root AS is_root, t.depth, r.tenant_column, r.undo, c.relrowsecurity,
                c.relforcerowsecurity, c.relispartition, c.relnamespace, a.attnotnull,
                -- Dropping the root's column drops it in every child that did not have it for itself.
-               a.attnum IS NOT NULL AND ((root_row.undo ->> 'column')::boolean OR t.relation <> root AND a.attislocal) AS column_stays,
-               (root_row.undo ->> 'column')::boolean AND NOT (root_row.undo ->> 'not_null')::boolean AS root_becomes_nullable
+               a.attnum IS NOT NULL AND (keep_column OR (root_row.undo ->> 'column')::boolean OR t.relation <> root AND a.attislocal)
+                   AS column_stays,
+               (keep_column OR (root_row.undo ->> 'column')::boolean) AND NOT (root_row.undo ->> 'not_null')::boolean
+                   AS root_becomes_nullable
         FROM tenancy.tree_of(root) t
         JOIN tenancy.protected_tables r ON r.relation = t.relation
         JOIN tenancy.protected_tables root_row ON root_row.relation = root
@@ -391,7 +393,7 @@ BEGIN ATOMIC
         JOIN pg_class x ON x.oid = i.indexrelid AND x.relname = m.undo ->> 'index'
         UNION ALL
         SELECT 6, m.depth, m.relation, format('ALTER TABLE %s DROP COLUMN %I', m.relation, m.tenant_column)
-        FROM members m WHERE m.is_root AND NOT (m.undo ->> 'column')::boolean
+        FROM members m WHERE m.is_root AND NOT (m.undo ->> 'column')::boolean AND NOT keep_column
         UNION ALL
         SELECT 7, m.depth, m.relation, format('ALTER TABLE ONLY %s ALTER COLUMN %I %s', m.relation, m.tenant_column,
                                               coalesce('SET DEFAULT ' || (m.undo ->> 'default'), 'DROP DEFAULT'))
@@ -425,7 +427,7 @@ BEGIN ATOMIC
     SELECT s.step, s.statement FROM steps s ORDER BY s.step, s.depth, s.relation, s.statement;
 END;
 
-COMMENT ON FUNCTION tenancy.undo_statements(regclass) IS
+COMMENT ON FUNCTION tenancy.undo_statements(regclass, boolean) IS
 'the statements by which unprotect() undoes what protect() did, besides keys, which come between the steps 5 and 6; internal';
 
 -- A table that stays protected may have had no other index that leads with its tenant than a key that goes back.
@@ -452,23 +454,68 @@ END;
 COMMENT ON FUNCTION tenancy.missing_indexes(tenancy.key_statement[], regclass[]) IS
 'the statements that make up for keys that go back on tables that stay protected; internal';
 
-CREATE FUNCTION tenancy.unprotect(relation regclass, dry_run boolean DEFAULT false) RETURNS SETOF text
+-- Several tables go together, so that keys between them are made anew once.
+CREATE FUNCTION tenancy.unprotect_tables(roots regclass[], keep_column boolean, dry_run boolean) RETURNS SETOF text
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    registered tenancy.protected_tables;
-    parent regclass;
-    members regclass[];
+    members regclass[] := ARRAY(SELECT DISTINCT t.relation FROM unnest(roots) r CROSS JOIN tenancy.tree_of(r) t);
     plan tenancy.key_statement[];
     before_keys text[];
     after_keys text[];
     statement text;
     violated text;
 BEGIN
+    PERFORM tenancy.refuse_other_owner(m) FROM unnest(members) m;
+    plan := ARRAY(SELECT k FROM tenancy.key_phases(members, false, '', NULL, '{}') k);
+    before_keys := ARRAY(SELECT u.statement FROM unnest(roots) WITH ORDINALITY AS r (root, place)
+                         CROSS JOIN LATERAL tenancy.undo_statements(r.root, keep_column) WITH ORDINALITY AS u (step, statement, number)
+                         WHERE u.step <= 5 ORDER BY r.place, u.number);
+    after_keys := ARRAY(SELECT u.statement FROM unnest(roots) WITH ORDINALITY AS r (root, place)
+                        CROSS JOIN LATERAL tenancy.undo_statements(r.root, keep_column) WITH ORDINALITY AS u (step, statement, number)
+                        WHERE u.step > 5 ORDER BY r.place, u.number)
+        || ARRAY(SELECT tenancy.missing_indexes(plan, members));
+    IF NOT dry_run THEN
+        -- First, so that the guard lets the rest pass.
+        DELETE FROM tenancy.protected_tables p WHERE p.relation = ANY (members);
+        FOREACH statement IN ARRAY before_keys LOOP
+            EXECUTE statement;
+        END LOOP;
+        IF plan <> '{}' THEN
+            violated := tenancy.run_key_phases(plan);
+            IF violated IS NOT NULL THEN
+                RAISE EXCEPTION USING ERRCODE = 'TN009', MESSAGE = format('relation %s cannot be unprotected', roots[1]),
+                    DETAIL = format('Rows of different tenants have equal keys, which would be unique for all again: %s.', violated),
+                    HINT = 'Give these rows different keys first.';
+            END IF;
+        END IF;
+        FOREACH statement IN ARRAY after_keys LOOP
+            EXECUTE statement;
+        END LOOP;
+    END IF;
+    RETURN QUERY SELECT unnest(before_keys);
+    RETURN QUERY SELECT k.statement FROM unnest(plan) k WHERE k.statement IS NOT NULL;
+    RETURN QUERY SELECT unnest(after_keys);
+END
+$$;
+
+COMMENT ON FUNCTION tenancy.unprotect_tables(regclass[], boolean, boolean) IS
+'takes the protection from tables and their children, and returns the statements; internal';
+
+CREATE FUNCTION tenancy.unprotect(relation regclass, keep_column boolean DEFAULT false, dry_run boolean DEFAULT false)
+RETURNS SETOF text
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    registered tenancy.protected_tables;
+    parent regclass;
+BEGIN
     PERFORM tenancy.refuse_other_owner(unprotect.relation);
-    IF unprotect.dry_run IS NULL THEN
-        RAISE EXCEPTION USING ERRCODE = '22004', MESSAGE = 'dry_run must not be null',
+    IF unprotect.dry_run IS NULL OR unprotect.keep_column IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = '22004',
+            MESSAGE = format('%s must not be null', CASE WHEN unprotect.keep_column IS NULL THEN 'keep_column' ELSE 'dry_run' END),
             HINT = 'Leave the argument out for its default.';
     END IF;
     IF EXISTS (SELECT FROM pg_class c WHERE c.oid = unprotect.relation AND c.relkind IN ('r', 'p')) THEN
@@ -493,36 +540,9 @@ BEGIN
             DETAIL = format('It is a partition or an inheritance child of %s.', parent),
             HINT = format('Call tenancy.unprotect(%L), or take it out of its parent first.', parent);
     END IF;
-    PERFORM tenancy.refuse_other_owner(t.relation) FROM tenancy.tree_of(unprotect.relation) t;
-
-    members := ARRAY(SELECT t.relation FROM tenancy.tree_of(unprotect.relation) t);
-    plan := ARRAY(SELECT k FROM tenancy.key_phases(members, false, registered.tenant_column, registered.column_type, '{}') k);
-    before_keys := ARRAY(SELECT u.statement FROM tenancy.undo_statements(unprotect.relation) u WHERE u.step <= 5);
-    after_keys := ARRAY(SELECT u.statement FROM tenancy.undo_statements(unprotect.relation) u WHERE u.step > 5)
-        || ARRAY(SELECT tenancy.missing_indexes(plan, members));
-    IF NOT unprotect.dry_run THEN
-        -- First, so that the guard lets the rest pass.
-        DELETE FROM tenancy.protected_tables p WHERE p.relation = ANY (members);
-        FOREACH statement IN ARRAY before_keys LOOP
-            EXECUTE statement;
-        END LOOP;
-        IF plan <> '{}' THEN
-            violated := tenancy.run_key_phases(plan);
-            IF violated IS NOT NULL THEN
-                RAISE EXCEPTION USING ERRCODE = 'TN009', MESSAGE = format('relation %s cannot be unprotected', unprotect.relation),
-                    DETAIL = format('Rows of different tenants have equal keys, which would be unique for all again: %s.', violated),
-                    HINT = 'Give these rows different keys first.';
-            END IF;
-        END IF;
-        FOREACH statement IN ARRAY after_keys LOOP
-            EXECUTE statement;
-        END LOOP;
-    END IF;
-    RETURN QUERY SELECT unnest(before_keys);
-    RETURN QUERY SELECT k.statement FROM unnest(plan) k WHERE k.statement IS NOT NULL;
-    RETURN QUERY SELECT unnest(after_keys);
+    RETURN QUERY SELECT tenancy.unprotect_tables(ARRAY[unprotect.relation], unprotect.keep_column, unprotect.dry_run);
 END
 $$;
 
-COMMENT ON FUNCTION tenancy.unprotect(regclass, boolean) IS
-'undoes what protect() did to a table and its children, and returns the statements that it ran (dry_run: would run); a tenant column that protect() added is dropped with what it holds';
+COMMENT ON FUNCTION tenancy.unprotect(regclass, boolean, boolean) IS
+'undoes what protect() did to a table and its children, and returns the statements that it ran (dry_run: would run); a tenant column that protect() added is dropped with what it holds, or with keep_column stays as history, nullable and without default, constraint and index';

@@ -1,6 +1,6 @@
 -- Everything that protect(), unprotect() and check() can be called with by mistake: an error with a code, nothing changed.
 BEGIN;
-SELECT plan(48);
+SELECT plan(49);
 
 SELECT test_helpers.make_tenants();
 SELECT test_helpers.make_owner('owner');
@@ -62,7 +62,8 @@ SELECT refused('''notes'', ''ctid''', 'relation public.notes cannot be protected
 SELECT refused('''notes'', column_type => ''varchar''', 'relation public.notes cannot be protected');
 
 SELECT throws_ok('SELECT tenancy.unprotect(NULL)', '22004', 'relation must not be null', 'unprotect NULL');
-SELECT throws_ok($$SELECT tenancy.unprotect('notes', NULL)$$, '22004', 'dry_run must not be null', 'unprotect with dry_run NULL');
+SELECT throws_ok($$SELECT tenancy.unprotect('notes', dry_run => NULL)$$, '22004', 'dry_run must not be null', 'unprotect with dry_run NULL');
+SELECT throws_ok($$SELECT tenancy.unprotect('notes', NULL)$$, '22004', 'keep_column must not be null', 'and with keep_column NULL');
 SELECT throws_ok($$SELECT tenancy.unprotect('notes')$$, 'TN009', 'relation public.notes is not protected', 'unprotect what is not protected');
 SELECT throws_ok($$SELECT tenancy.unprotect('a_view')$$, 'TN009', 'relation public.a_view is not protected', 'or cannot be');
 
