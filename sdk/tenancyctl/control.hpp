@@ -30,6 +30,7 @@ void add_agent_commands(CLI::App& app, const context& ctx, action& chosen);
 void add_key_commands(CLI::App& app, const context& ctx, action& chosen);
 void add_usage_commands(CLI::App& app, const context& ctx, action& chosen);
 void add_audit_commands(CLI::App& app, const context& ctx, action& chosen);
+void add_doctor_command(CLI::App& app, const context& ctx, action& chosen);
 
 /// Adds a group of commands.
 CLI::App* add_group(CLI::App& app, const std::string& name, const std::string& description);

@@ -165,6 +165,7 @@ int main(int argc, char** argv) {
     add_agent_commands(app, ctx, action);
     add_usage_commands(app, ctx, action);
     add_audit_commands(app, ctx, action);
+    add_doctor_command(app, ctx, action);
     add_migrate_commands(app, ctx, action);
 
     auto* corpus = app.add_subcommand("corpus", "pairs of tables for documents. For owners (grant_owner).");
