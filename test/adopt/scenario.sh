@@ -4,6 +4,7 @@
 #   repairs          SQL that is run because the plan says so
 #   belongs          a query that counts rows that were given to a wrong tenant
 #   global_keys      a pattern for the names of keys that stay global, if there are any
+#   switched         yes where tenancy is switched off and on again before the way back
 #   new_application  a function: what the application does once it names its tenants
 
 no_rows() {
@@ -41,6 +42,21 @@ acts() { # acts KEY RESULT SQL
 }
 run_to() { drive tenancyctl migrate run --wait --to "$1"; }
 undo() { drive tenancyctl migrate undo --wait; }
+
+# A database that is single-tenant for a while: the old application comes back, and then its rows find their tenants.
+off_and_on() {
+    ok "switched off" sql -c 'SELECT count(*) FROM tenancy.disable_tenancy()'
+    start_writer "$folder/writer.sql" -v size="$size" -v pause=0.02
+    sleep 1
+    stop_writer
+    ok "the old application writes again" wrote_meanwhile
+    ok "and nothing happens to it" quiet writer_errors
+    ok "switched on again" sql -c 'SELECT count(*) FROM tenancy.enable_tenancy()'
+    ok "no row is without a tenant" quiet without_tenant
+    ok "each row has the right tenant" quiet sql -c "$belongs"
+    ok "each tenant sees its own rows and together they see all" isolation as_app
+    ok "what was acknowledged to the writer is there" quiet journal_kept
+}
 
 scenario() {
     local every=6 tenants
@@ -114,6 +130,8 @@ scenario() {
     refused() { ! as_app -c "$2" >"$work/said" 2>&1 && grep -q "$1" "$work/said"; }
     ok "the old application is told that it names no tenant" refused 'no tenant is set' "SELECT count(*) FROM $(tenant_tables | head -n 1)"
     new_application
+
+    [[ -z ${switched:-} ]] || off_and_on
 
     rows_of >"$work/rows.enforced"
     arm "$every"

@@ -31,5 +31,6 @@ new_application() {
     ok "generated, identity and default columns are as they were" acts 1 ok \
         "INSERT INTO run_log (run_id, message) SELECT min(id), 'x' FROM runs; UPDATE workflows SET title = 'Mine'"
 }
+switched=yes
 . test/adopt/scenario.sh
 scenario
