@@ -198,6 +198,13 @@ BEGIN
             RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = format('invalid fallback %L for table %L', value ->> 'fallback', left(entry.key, 130)),
                 HINT = 'Use system or refuse.';
         END IF;
+        IF value ? 'column' AND NOT EXISTS (
+            SELECT FROM pg_attribute a
+            WHERE a.attrelid = tenancy.migration_table_named(entry.key, schemas) AND a.attname = value ->> 'column' AND a.attnum > 0
+              AND NOT a.attisdropped) THEN
+            PERFORM tenancy.refuse_plan(format('Table %s has no column %L.', tenancy.migration_table_named(entry.key, schemas),
+                                               value ->> 'column'), 'Name a column that says whose a row is.');
+        END IF;
         IF value ? 'parent' THEN
             value := value || jsonb_build_object('parent', tenancy.migration_table_named(value ->> 'parent', schemas)::text);
         END IF;
@@ -310,7 +317,9 @@ BEGIN
         'child', r.child::oid, 'columns', r.columns, 'parent', r.parent::oid, 'parent_columns', r.parent_columns,
         'not_null', r.not_null, 'owning', r.owning, 'implied', r.implied)), '[]') INTO edges
     FROM tenancy.migration_references(options) r
-    WHERE NOT EXISTS (SELECT FROM unnest(planned) p WHERE p.relation = r.child);
+    CROSS JOIN LATERAL (SELECT coalesce(options -> 'tables' -> r.child::text, '{}') AS chosen) o
+    WHERE NOT EXISTS (SELECT FROM unnest(planned) p WHERE p.relation = r.child)
+      AND NOT o.chosen ? 'column' AND coalesce(o.chosen ->> 'parent' = r.parent::text, true);
     -- The caller may say which column leads where.
     edges := edges || coalesce((
         SELECT jsonb_agg(jsonb_build_object(
@@ -346,8 +355,6 @@ BEGIN
             JOIN unnest(planned) p ON p.relation = x.parent AND p.action IN ('column', 'column_only', 'path', 'protected')
             CROSS JOIN LATERAL (SELECT coalesce(options -> 'tables' -> x.child::regclass::text, '{}') AS chosen) o
             WHERE NOT EXISTS (SELECT FROM unnest(planned) q WHERE q.relation = x.child)
-              AND (x.chosen IS TRUE OR NOT o.chosen ? 'column')
-              AND (x.chosen IS TRUE OR NOT o.chosen ? 'parent' OR (o.chosen ->> 'parent')::regclass = x.parent)
             ORDER BY x.child, x.chosen DESC NULLS LAST, x.not_null DESC, x.implied, x.owning DESC,
                      (x.columns[1] ~* '^(user|owner)') DESC, x.columns::text
         ) e

@@ -79,9 +79,13 @@ DECLARE
     here text;
     there text;
     joined text;
+    tenanted oid[] := ARRAY(SELECT p.relation FROM unnest(planned) p WHERE p.action IN ('column', 'column_only') AND p.source <> 'expression');
+    of_system oid[] := ARRAY(SELECT p.relation FROM unnest(planned) p WHERE p.source = 'system');
 BEGIN
     FOREACH this IN ARRAY planned LOOP
         CONTINUE WHEN this.action NOT IN ('column', 'column_only', 'path');
+        CONTINUE WHEN this.source <> 'anchor' AND EXISTS (
+            SELECT FROM pg_class c WHERE c.oid = this.relation AND c.relkind = 'r' AND NOT c.relhassubclass AND pg_relation_size(c.oid) = 0);
         relation := this.relation;
         refusal := this.overrides ->> 'fallback' = 'refuse' OR tenancy.default_tenant_value(type) IS NULL;
         IF this.source = 'anchor' THEN
@@ -112,7 +116,8 @@ BEGIN
                         'Merge the users who are one person before the migration.';
                 END IF;
             END IF;
-        ELSIF this.source IN ('owner', 'path', 'existing') THEN
+        ELSIF this.source IN ('owner', 'path', 'existing') AND EXISTS (
+            SELECT FROM pg_attribute a WHERE a.attrelid = this.relation AND a.attname = ANY (this.columns) AND NOT a.attnotnull) THEN
             SELECT c.* INTO found FROM tenancy.count_some(format('%s AS r WHERE %s', this.relation,
                 (SELECT string_agg(format('r.%I IS NULL', c), ' OR ') FROM unnest(this.columns) c))) c;
             IF found.counted > 0 THEN
@@ -147,11 +152,10 @@ BEGIN
             SELECT f.conname, f.confrelid::regclass AS parent, tenancy.columns_named(f.conrelid, f.conkey) AS here,
                    tenancy.columns_named(f.confrelid, f.confkey) AS there
             FROM pg_constraint f
-            JOIN unnest(planned) p ON p.relation = f.confrelid AND p.action IN ('column', 'column_only')
-            WHERE f.conrelid = this.relation AND f.contype = 'f' AND f.conparentid = 0 AND this.action = 'column'
-              AND NOT (f.confrelid = this.parent IS TRUE AND tenancy.columns_named(f.conrelid, f.conkey) = this.columns)
-              AND NOT (this.source = 'system' AND p.source = 'system')
-              AND this.source <> 'expression' AND p.source <> 'expression'
+            WHERE f.conrelid = this.relation AND f.contype = 'f' AND f.conparentid = 0 AND f.confrelid = ANY (tenanted)
+              AND this.action = 'column' AND this.source <> 'expression'
+              AND NOT coalesce(f.confrelid = this.parent AND tenancy.columns_named(f.conrelid, f.conkey) = this.columns, false)
+              AND NOT (this.source = 'system' AND f.confrelid = ANY (of_system))
         LOOP
             here := tenancy.row_tenant(planned, options, this.relation, 'r', false);
             there := tenancy.row_tenant(planned, options, other.parent, 'p', false);

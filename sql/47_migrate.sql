@@ -38,7 +38,7 @@ BEGIN
     WHERE m.id = coalesce(current_migration.migration, (SELECT max(o.id) FROM tenancy.migrations o));
     IF found.id IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = '42704',
-            MESSAGE = coalesce(format('migration %s does not exist', migration), 'there is no migration'),
+            MESSAGE = CASE WHEN migration IS NULL THEN 'there is no migration' ELSE format('migration %s does not exist', migration) END,
             HINT = 'tenancy.start_migration() begins one; tenancy.migrations lists them.';
     END IF;
     RETURN found;

@@ -104,7 +104,7 @@ AS $$
 DECLARE
     planned tenancy.migration_tables;
     most constant bigint := 8192;
-    batch_seconds double precision := coalesce((migration.options ->> 'batch_ms')::double precision, 100) / 1000;
+    batch_seconds double precision := coalesce((migration.options ->> 'batch_ms')::double precision, 40) / 1000;
     pause_factor double precision := coalesce((migration.options ->> 'pause_factor')::double precision, 1);
     began timestamptz := clock_timestamp();
     first bigint := this.position;
@@ -494,4 +494,4 @@ END
 $$;
 
 COMMENT ON FUNCTION tenancy.tune_migration(integer, double precision, integer, integer) IS
-'how hard a migration works, also while it runs: milliseconds for a batch of a backfill (100), the pause after it as a multiple of the time it took (1), milliseconds to wait for an exclusive lock before it gives way (200); null leaves one as it is; for superusers';
+'how hard a migration works, also while it runs: milliseconds for a batch of a backfill (40), the pause after it as a multiple of the time it took (1), milliseconds to wait for an exclusive lock before it gives way (200); null leaves one as it is; for superusers';

@@ -419,7 +419,7 @@ void add_migrate_commands(CLI::App& app, const context& ctx, action& chosen) {
                 ->check(CLI::IsMember({"prepared", "trial", "rollout", "enforced"}))
                 ->capture_default_str();
             c->add_option("--hold", a.hold, "hold this role to its tenant before all others; may be repeated; goes to rollout");
-            c->add_option("--batch-ms", a.batch_ms, "how long a batch of a backfill takes (default: 100)");
+            c->add_option("--batch-ms", a.batch_ms, "how long a batch of a backfill takes (default: 40)");
             c->add_option("--pause", a.pause, "the pause after it, as a multiple of the time it took (default: 1)");
             c->add_option("--lock-ms", a.lock_ms, "how long it waits for an exclusive lock before it gives way (default: 200)");
             c->add_flag("--no-foreign-key", a.no_foreign_key, "no foreign keys to the tenants");
