@@ -129,6 +129,32 @@ BEGIN
                            (SELECT string_agg(format('%I IS NULL', c), ' OR ') FROM unnest(this.columns) c));
             END IF;
         END IF;
+        IF this.source = 'expression' THEN
+            -- A trigger will evaluate it for each row that the application writes: what fails there fails the application.
+            BEGIN
+                EXECUTE format('SELECT FROM %s AS r WHERE (%s) = NULL::%s LIMIT 0', this.relation, this.expression, type);
+                SELECT c.* INTO found FROM tenancy.count_some(format('%s AS r WHERE (%s) IS NULL', this.relation, this.expression)) c;
+                IF found.counted > 0 THEN
+                    RETURN QUERY SELECT this.relation, 'null_owner', CASE WHEN refusal THEN 'error' ELSE 'warning' END,
+                        format('table %s', this.relation),
+                        format('the expression is null in %s, %s', found.shown,
+                               CASE WHEN refusal THEN 'which have no tenant' ELSE 'which will belong to the default tenant' END),
+                        format('SELECT r.* FROM %s AS r WHERE (%s) IS NULL', this.relation, this.expression);
+                END IF;
+                here := format('%s AS r CROSS JOIN LATERAL (SELECT (%s) AS value) AS e WHERE e.value IS NOT NULL AND NOT EXISTS '
+                               '(SELECT FROM tenancy.tenants t WHERE t.%I = e.value)', this.relation, this.expression, tenancy.tenants_column(type));
+                SELECT c.* INTO found FROM tenancy.count_some(here) c;
+                IF found.counted > 0 THEN
+                    RETURN QUERY SELECT this.relation, 'unknown_tenant', 'error', format('table %s', this.relation),
+                        format('the expression gives %s to tenants that do not exist', found.shown),
+                        format('Make them with tenancy.create_tenant(), or look at them: SELECT e.value, r.* FROM %s', here);
+                END IF;
+            EXCEPTION WHEN OTHERS THEN
+                RETURN QUERY SELECT this.relation, 'expression_fails', 'error', format('table %s', this.relation),
+                    format('the expression %s cannot be evaluated as %s: %s', this.expression, type, SQLERRM),
+                    'Give an expression over the columns of a row that is called r, with the schemas of all tables in it.';
+            END;
+        END IF;
         IF this.source IN ('owner', 'path') THEN
             SELECT string_agg(format('p.%I = r.%I', k.there, k.here), ' AND ') INTO joined
             FROM unnest(this.columns, this.parent_columns) AS k (here, there);

@@ -30,4 +30,6 @@ new_application() {
     ok "nor takes another's name" acts customer-1 23505 "INSERT INTO domains (name, type) VALUES ('zone2-1.example.com', 'NATIVE')"
 }
 . test/adopt/scenario.sh
+is "an account is no tenant by itself, and the plan says so" expression_fails \
+    "SELECT code FROM tenancy.plan_migration('system', '{\"domains\": {\"expression\": \"account\"}}') WHERE severity = 'error'"
 scenario
