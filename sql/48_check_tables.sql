@@ -68,15 +68,18 @@ AS $$
     JOIN pg_policy y ON y.polrelid = p.relation AND y.polpermissive
     WHERE 'true' IN (pg_get_expr(y.polqual, y.polrelid), pg_get_expr(y.polwithcheck, y.polrelid))
     UNION ALL
+    -- Partitions are published with their table, by whose filter.
     SELECT 'published_whole', 'info', format('publication %I', b.pubname),
            format('it publishes the rows of all tenants of %s', p.relation),
-           CASE WHEN r.prrelid IS NULL THEN 'Name the tables of the publication one by one, with a row filter for the tenant.'
+           CASE WHEN r.prrelid IS NULL THEN 'Name the tables of the publication one by one with a row filter for the tenant, as tenancy.publish_tenant() does.'
                 ELSE format('ALTER PUBLICATION %I DROP TABLE %s', b.pubname, p.relation) END
     FROM tenancy.protected_tables p
     JOIN pg_class c ON c.oid = p.relation
     CROSS JOIN pg_publication b
     LEFT JOIN pg_publication_rel r ON r.prpubid = b.oid AND r.prrelid = c.oid
-    WHERE b.puballtables OR r.prrelid IS NOT NULL AND r.prqual IS NULL
+    WHERE b.puballtables
+       OR r.prrelid IS NOT NULL AND p.tenant_column IS NOT NULL
+          AND strpos(coalesce(pg_get_expr(r.prqual, r.prrelid), ''), quote_ident(p.tenant_column)) = 0
        OR EXISTS (SELECT FROM pg_publication_namespace n WHERE n.pnpubid = b.oid AND n.pnnspid = c.relnamespace)
     UNION ALL
     SELECT 'guard_off', 'error', format('event trigger %I', t.evtname), 'changes that weaken a protection are not noticed',

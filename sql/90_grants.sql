@@ -104,6 +104,8 @@ BEGIN ATOMIC
         ('owner', 'preload_statement()'),
         ('owner', 'check_server()'),
         ('owner', 'check()'),
+        ('owner', 'key_of_tenant(text, regtype)'),
+        ('owner', 'publish_tenant(text, text, regclass[], boolean)'),
         ('owner', 'create_corpus(text, integer, text, regconfig, name, text)'),
         ('owner', 'attach_corpus(text, regclass, regclass, jsonb, integer, text, regconfig)'),
         ('owner', 'drop_corpus(text, boolean)'),
