@@ -83,6 +83,11 @@ TEST(vectors_rotation, keeps_products_and_norms) {
         turn.apply(b.data());
         EXPECT_NEAR(product(a, b), before, 2.1 * rotation::relative_error * size) << dims;
         EXPECT_NEAR(product(a, a), norm, 2.1 * rotation::relative_error * norm) << dims;
+        std::vector<float> again = a;
+        turn.undo(again.data());
+        turn.apply(again.data());
+        for (std::size_t i = 0; i < dims; ++i)
+            ASSERT_NEAR(again[i], a[i], 2.1 * rotation::relative_error * std::sqrt(norm)) << dims;
     }
 }
 

@@ -48,6 +48,17 @@ rotation::rotation(std::size_t dims) : m_dims{dims}, m_power{1}, m_signs(2 * dim
     }
 }
 
+void rotation::mix(float* values) const noexcept {
+    constexpr float half_turn = 0.70710678118654752440f;
+    std::size_t half = m_dims / 2;
+    float* upper = values + m_dims - half;
+    for (std::size_t i = 0; i < half; ++i) {
+        float a = values[i], b = upper[i];
+        values[i] = (a + b) * half_turn;
+        upper[i] = (a - b) * half_turn;
+    }
+}
+
 void rotation::apply(float* values) const noexcept {
     bool is_power = m_power == m_dims;
     for (std::size_t round = 0; round < 2; ++round) {
@@ -55,17 +66,21 @@ void rotation::apply(float* values) const noexcept {
         for (std::size_t i = 0; i < m_dims; ++i)
             values[i] *= signs[i];
         transform(values, m_power);
-        if (is_power) continue;
-        transform(values + m_dims - m_power, m_power);
-        if (round > 0) continue;
-        constexpr float half_turn = 0.70710678118654752440f;
-        std::size_t half = m_dims / 2;
-        float* upper = values + m_dims - half;
-        for (std::size_t i = 0; i < half; ++i) {
-            float a = values[i], b = upper[i];
-            values[i] = (a + b) * half_turn;
-            upper[i] = (a - b) * half_turn;
-        }
+        if (!is_power) transform(values + m_dims - m_power, m_power);
+        if (!is_power && round == 0) mix(values);
+    }
+}
+
+void rotation::undo(float* values) const noexcept {
+    // Every step is its own inverse.
+    bool is_power = m_power == m_dims;
+    for (std::size_t round = 2; round-- > 0;) {
+        const float* signs = m_signs.data() + round * m_dims;
+        if (!is_power && round == 0) mix(values);
+        if (!is_power) transform(values + m_dims - m_power, m_power);
+        transform(values, m_power);
+        for (std::size_t i = 0; i < m_dims; ++i)
+            values[i] *= signs[i];
     }
 }
 

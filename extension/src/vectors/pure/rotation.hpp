@@ -29,8 +29,12 @@ public:
 
     /// @param values `dimensions()` numbers, rotated in place
     void apply(float* values) const noexcept;
+    /// The other way, with the same error.
+    void undo(float* values) const noexcept;
 
 private:
+    void mix(float* values) const noexcept;
+
     std::size_t m_dims, m_power;
     std::vector<float> m_signs; ///< two rounds of +1 and -1
 };
