@@ -40,29 +40,43 @@ INSERT INTO chunks (document_id, content, embedding)
 SELECT d.id, concat_ws(' ', doc.title, doc.body), e.embedding FROM doc JOIN doc_embedding e USING (id) JOIN documents d ON d.source = doc.id;
 ANALYZE;
 
-CREATE TABLE run (lane text, query text, doc text, place bigint);
-INSERT INTO run SELECT 'words', q.id, s.document_source, s.place
-  FROM query q, LATERAL (SELECT document_source, row_number() OVER () AS place FROM tenancy.keyword_search(q.body, 1000)) s;
-INSERT INTO run SELECT 'embedding', q.id, s.document_source, s.place
-  FROM query q JOIN query_embedding e USING (id),
-       LATERAL (SELECT document_source, row_number() OVER () AS place FROM tenancy.match_chunks(e.embedding, 1000)) s;
-INSERT INTO run SELECT 'hybrid ' || f.fusion || coalesce(' ' || f.weight, ''), q.id, s.document_source, s.place
-  FROM query q JOIN query_embedding e USING (id),
-       (VALUES ('auto', NULL), ('convex', 0.3), ('convex', 0.7), ('rrf', NULL)) f (fusion, weight),
+-- As the collection is, and with the lane of embeddings made weaker: fusion must not drag the better lane down. Noise of as
+-- many times a query's own length; and for embeddings that are good, the mean of those that are judged relevant.
+SELECT setseed(0.5);
+CREATE TABLE asked AS
+SELECT c.name, q.id AS query, q.body,
+       CASE WHEN c.is_mean THEN coalesce((SELECT avg(d.embedding) FROM judgement j JOIN doc_embedding d ON d.id = j.doc WHERE j.query = q.id), e.embedding) ELSE e.embedding END
+       + (SELECT array_agg(c.noise * sqrt(12.0 / $dimensions) * (random() - 0.5) + n * 0) FROM generate_series(1, $dimensions + 0 * length(q.id)) n)::vector AS embedding
+FROM (VALUES ('1 as they are', 0.0, false), ('2 noise x 0.5', 0.5, false), ('3 noise x 2', 2, false), ('4 noise x 100', 100, false),
+             ('5 mean of the relevant', 0, true)) c (name, noise, is_mean),
+     query q JOIN query_embedding e USING (id);
+
+CREATE TABLE run (name text, lane text, query text, doc text, place bigint);
+INSERT INTO run SELECT a.name, 'words', a.query, s.document_source, s.place
+  FROM asked a, LATERAL (SELECT document_source, row_number() OVER () AS place FROM tenancy.keyword_search(a.body, 1000)) s;
+INSERT INTO run SELECT a.name, 'embedding', a.query, s.document_source, s.place
+  FROM asked a, LATERAL (SELECT document_source, row_number() OVER () AS place FROM tenancy.match_chunks(a.embedding, 1000)) s;
+INSERT INTO run SELECT a.name, f.fusion || coalesce(' ' || f.weight, ''), a.query, s.document_source, s.place
+  FROM asked a, (VALUES ('auto', NULL), ('convex', 0.3), ('convex', 0.7), ('rrf', NULL)) f (fusion, weight),
        LATERAL (SELECT document_source, row_number() OVER () AS place
-                FROM tenancy.hybrid_search(e.embedding, q.body, 1000, coalesce(f.weight, 0.3), f.fusion)) s;
+                FROM tenancy.hybrid_search(a.embedding, a.body, 1000, coalesce(f.weight, 0.3), f.fusion)) s;
 \\pset format aligned
 \\pset tuples_only off
 \\pset footer off
+CREATE VIEW measured AS
 WITH judged AS (SELECT query, count(*) AS relevant FROM judgement GROUP BY query),
-     hits AS (SELECT r.*, row_number() OVER (PARTITION BY lane, query ORDER BY place) AS hit
+     hits AS (SELECT r.*, row_number() OVER (PARTITION BY name, lane, query ORDER BY place) AS hit
               FROM run r JOIN judgement USING (query, doc)),
-     each AS (SELECT l.lane, j.query, coalesce(sum(h.hit::float8 / h.place), 0) / j.relevant AS precision,
+     each AS (SELECT l.name, l.lane, j.query, coalesce(sum(h.hit::float8 / h.place), 0) / j.relevant AS precision,
                      coalesce(sum(1 / log(2, h.place + 1)) FILTER (WHERE h.place <= 10), 0)
                      / (SELECT sum(1 / log(2, n + 1)) FROM generate_series(1, least(10, j.relevant)) n) AS ndcg
-              FROM (SELECT DISTINCT lane FROM run) l CROSS JOIN judged j LEFT JOIN hits h USING (lane, query)
-              GROUP BY l.lane, j.query, j.relevant)
-SELECT lane, round(avg(precision)::numeric, 4) AS "MAP", round(avg(ndcg)::numeric, 4) AS "nDCG@10",
-       round((avg(precision) / max(avg(precision)) FILTER (WHERE lane IN ('words', 'embedding')) OVER ())::numeric, 3) AS "MAP to the better lane"
-FROM each GROUP BY lane ORDER BY avg(precision) DESC;
+              FROM (SELECT DISTINCT name, lane FROM run) l CROSS JOIN judged j LEFT JOIN hits h USING (name, lane, query)
+              GROUP BY l.name, l.lane, j.query, j.relevant)
+SELECT name, lane, round(avg(precision)::numeric, 4) AS map, round(avg(ndcg)::numeric, 4) AS ndcg FROM each GROUP BY name, lane;
+SELECT lane, map AS "MAP", ndcg AS "nDCG@10" FROM measured WHERE name LIKE '1%' ORDER BY map DESC;
+SELECT substr(name, 3) AS "MAP with embeddings", max(map) FILTER (WHERE lane = 'words') AS words, max(map) FILTER (WHERE lane = 'embedding') AS embedding,
+       max(map) FILTER (WHERE lane = 'auto') AS auto, max(map) FILTER (WHERE lane = 'convex 0.3') AS "convex 0.3",
+       max(map) FILTER (WHERE lane = 'convex 0.7') AS "convex 0.7", max(map) FILTER (WHERE lane = 'rrf') AS rrf,
+       round(max(map) FILTER (WHERE lane = 'auto') / max(map) FILTER (WHERE lane IN ('words', 'embedding')), 3) AS "auto to the better lane"
+FROM measured GROUP BY name ORDER BY name;
 END

@@ -53,6 +53,25 @@ TEST(fusion, rrf_sums_reciprocal_ranks_of_the_lanes_that_rank) {
     EXPECT_DOUBLE_EQ(candidates[2].combined, 1.0 / 61);
 }
 
+TEST(fusion, auto_does_not_let_embeddings_that_know_nothing_drag) {
+    std::mt19937 random{5};
+    std::normal_distribution<double> noise;
+    std::vector<fused> unknowing, knowing;
+    for (unsigned i = 1; i <= 400; ++i) {
+        double text = 30.0 / i;
+        unknowing.push_back(both(i, noise(random), text));
+        knowing.push_back(both(i, noise(random) + 100.0 / (i + 10), text));
+    }
+    fuse(unknowing, 400, {});
+    std::vector<unsigned> first = order(unknowing);
+    unsigned among_ten = 0;
+    for (unsigned place = 0; place < 10; ++place)
+        among_ten += first[place] <= 10;
+    EXPECT_GE(among_ten, 9u);
+    fuse(knowing, 400, {});
+    EXPECT_GT(knowing[0].combined, unknowing[0].combined);
+}
+
 TEST(fusion, rrf_counts_no_place_below_the_depth) {
     std::vector<fused> candidates{both(1, 0.9, 1), both(2, 0.8, 2), both(3, 0.7, 3)};
     fuse(candidates, 1, {fusion::rrf, 0, 60});

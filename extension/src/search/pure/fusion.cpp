@@ -94,6 +94,45 @@ private:
     double m_mean, m_deviation;
 };
 
+/// From `none` to `all`, as 0 to 1.
+double part_of_way(double value, double none, double all) { return std::clamp((value - none) / (all - none), 0.0, 1.0); }
+
+/// What the embeddings count, from 0 to 1: how much better than chance they tell the best of the words' lane from the rest of it.
+///
+/// Among what the words found, the place of the words' best by embedding: a lane of embeddings that knows anything of the
+/// query puts them before most of the others, and one that knows nothing puts half of the others before them. 1 where the
+/// words found too little to tell, or tell nothing apart themselves. The bounds are where bench/quality.sh is best.
+double weight_of_embeddings(const std::vector<fused>& candidates, double lowest) {
+    constexpr std::size_t best = 30, rest = 200;
+    constexpr std::size_t top = 10;
+
+    std::vector<std::size_t> worded;
+    for (std::size_t i = 0; i < candidates.size(); ++i)
+        if (candidates[i].text > 0) worded.push_back(i);
+    if (worded.size() < 2 * best) return 1;
+    std::sort(worded.begin(), worded.end(), [&](std::size_t a, std::size_t b) {
+        return ranks_before({candidates[a].key, candidates[a].text}, {candidates[b].key, candidates[b].text});
+    });
+    worded.resize(std::min(worded.size(), rest));
+    auto vector_of = [&](std::size_t i) { return candidates[i].has_vector ? candidates[i].vector : lowest; };
+    double all = 0, of_top = 0;
+    for (std::size_t i = 0; i < worded.size(); ++i) {
+        all += candidates[worded[i]].text;
+        if (i < top) of_top += candidates[worded[i]].text;
+    }
+    double contrast = 1 - (all / static_cast<double>(worded.size())) / (of_top / static_cast<double>(top));
+
+    double sum = 0;
+    for (std::size_t i = 0; i < best; ++i) {
+        double own = vector_of(worded[i]), before = 0;
+        for (std::size_t other : worded)
+            before += vector_of(other) < own ? 1 : vector_of(other) == own ? 0.5 : 0;
+        sum += before / static_cast<double>(worded.size());
+    }
+    double agreement = part_of_way(sum / static_cast<double>(best), 0.5, 0.65);
+    return 1 - part_of_way(contrast, 0.25, 0.35) * (1 - agreement);
+}
+
 void combine_standardised(std::vector<fused>& candidates) {
     // A chunk that one lane finds poor is still one that the other may find good.
     constexpr double weight_of_poor = 0.25;
@@ -102,11 +141,11 @@ void combine_standardised(std::vector<fused>& candidates) {
     auto vector_score = [&](const fused& c) { return c.has_vector ? c.vector : lowest; };
     auto text_score = [](const fused& c) { return c.text; };
     standard_score by_vector{candidates, vector_score}, by_text{candidates, text_score};
-    for (auto& candidate : candidates) {
-        candidate.combined = 0;
-        for (double score : {by_vector(vector_score(candidate)), by_text(text_score(candidate))})
-            candidate.combined += score > 0 ? score : weight_of_poor * score;
-    }
+    auto weighed = [](double score) { return score > 0 ? score : weight_of_poor * score; };
+    double vector_weight = weight_of_embeddings(candidates, lowest);
+    for (auto& candidate : candidates)
+        candidate.combined =
+            vector_weight * weighed(by_vector(vector_score(candidate))) + weighed(by_text(text_score(candidate)));
 }
 
 } // namespace

@@ -45,7 +45,8 @@ std::int64_t lane_depth(std::int64_t count) noexcept;
 ///
 /// automatic: the sum of both lanes' scores in standard deviations from the mean of the candidates, what is below the mean
 /// counted at a quarter. No weight is asked for: a lane whose scores tell nothing apart spreads them evenly, and one that
-/// knows lifts a few chunks far above the mean, so the better lane leads whichever it is.
+/// knows lifts a few chunks far above the mean, so the better lane leads. Embeddings count as far as they tell the best of what the
+/// words found from the rest of it better than chance would: those of a weak model, or of another one, do not drag.
 ///
 /// rrf: the sum of 1 / (rrf_k + rank) over the lanes that have the chunk among their best `depth` (G. Cormack, C. Clarke, S. Büttcher,
 /// "Reciprocal Rank Fusion outperforms Condorcet and individual Rank Learning Methods", SIGIR 2009).
