@@ -61,6 +61,13 @@ RETURN format('tenancy.migration_%s_table_%s_%s', migration, ordinal, purpose);
 COMMENT ON FUNCTION tenancy.fill_name(integer, integer, text) IS
 'the name of a function that is made for one table of a migration; internal';
 
+CREATE FUNCTION tenancy.move_trigger(ordinal integer) RETURNS name
+LANGUAGE sql IMMUTABLE
+RETURN format('A_tenancy_move_%s', ordinal);
+
+COMMENT ON FUNCTION tenancy.move_trigger(integer) IS
+'the name of the trigger by which rows of a table of a migration follow the row that they refer to; internal';
+
 -- The column, and what gives it to rows that the old application writes, in one transaction: no row is written between.
 -- The functions lie in our schema and not in the application's, where others could put something in their place. They run
 -- as who made them, because the application may not read what a row refers to; the one that reads has its names bound.
@@ -156,6 +163,22 @@ BEGIN
                            (SELECT string_agg(format(' OR OLD.%I IS DISTINCT FROM NEW.%1$I AND OLD.%2$I IS NOT DISTINCT FROM NEW.%2$I',
                                                      c, tenant_column), '') FROM unnest(this.columns) c)
                        ELSE '' END, fill);
+    -- A row that moves to another owner takes along what refers to it. By its name this comes before the checks of foreign
+    -- keys, which are triggers of the parent, too.
+    IF this.source = 'path' AND EXISTS (SELECT FROM unnest(planned) p
+                                        WHERE p.relation = this.parent AND p.action IN ('column', 'column_only')) THEN
+        RETURN NEXT format(
+            'CREATE FUNCTION %s() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS %L',
+            tenancy.fill_name(this.migration, this.ordinal, 'move'),
+            format(E'BEGIN\n    UPDATE %1$s SET %2$I = NEW.%2$I WHERE %3$s AND %2$I IS DISTINCT FROM NEW.%2$I;\n    RETURN NULL;\nEND',
+                   this.relation, tenant_column,
+                   (SELECT string_agg(format('%I = NEW.%I', k.here, k.there), ' AND ') FROM unnest(this.columns, this.parent_columns) AS k (here, there))));
+        RETURN NEXT format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', tenancy.fill_name(this.migration, this.ordinal, 'move'));
+        RETURN NEXT format('CREATE TRIGGER %1$I AFTER UPDATE ON %2$s FOR EACH ROW WHEN (OLD.%3$I IS NOT NULL AND OLD.%3$I IS DISTINCT FROM NEW.%3$I) '
+                           'EXECUTE FUNCTION %4$s()',
+                           tenancy.move_trigger(this.ordinal), this.parent, tenant_column,
+                           tenancy.fill_name(this.migration, this.ordinal, 'move'));
+    END IF;
 END
 $$;
 

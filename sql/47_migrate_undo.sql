@@ -13,12 +13,17 @@ BEGIN ATOMIC
     FROM pg_trigger g
     WHERE g.tgrelid = (this).relation AND g.tgname IN ('zz_tenancy_adopt', 'zz_tenancy_fill', 'zz_tenancy_refill')
     UNION ALL
+    SELECT format('DROP TRIGGER %I ON %s', g.tgname, (this).parent)
+    FROM pg_trigger g
+    WHERE g.tgrelid = (this).parent AND g.tgname = tenancy.move_trigger((this).ordinal)
+    UNION ALL
     SELECT format('DROP FUNCTION %s', f.oid::regprocedure)
     FROM pg_proc f
     WHERE f.pronamespace = 'tenancy'::regnamespace
       AND 'tenancy.' || f.proname IN (tenancy.fill_name((this).migration, (this).ordinal, 'fill'),
                                       tenancy.fill_name((this).migration, (this).ordinal, 'owner'),
-                                      tenancy.fill_name((this).migration, (this).ordinal, 'adopt'))
+                                      tenancy.fill_name((this).migration, (this).ordinal, 'adopt'),
+                                      tenancy.fill_name((this).migration, (this).ordinal, 'move'))
     UNION ALL
     SELECT format('ALTER TABLE %s DROP CONSTRAINT tenancy_not_null', (this).relation)
     FROM pg_constraint f WHERE f.conrelid = (this).relation AND f.conname = 'tenancy_not_null' AND f.contype = 'c';

@@ -31,6 +31,9 @@ INSERT INTO documents (knowledge_base_id, source) VALUES (md5('k' || :space)::uu
 \i :journal
 INSERT INTO passages (document_id, number, content, embedding) VALUES (:'doc', 0, 'w', (SELECT array_agg(x) FROM generate_series(1, 8) x)::vector(8));
 \i :journal
+-- It moves to another workspace, and its passages with it.
+UPDATE documents SET knowledge_base_id = md5('k' || :space % :size + 1)::uuid WHERE id = :'doc';
+\i :journal
 SELECT 'documents.id ' || :'doc' AS removed WHERE :dice % 3 = 0 \gset
 \i :journal
 DELETE FROM documents WHERE id = :'doc' AND :dice % 3 = 0;
