@@ -216,7 +216,10 @@ wait_for_server() {
 # Kills the postmaster itself, as a machine that stops would, and starts it again.
 crash_server() {
     local pid
-    pid=$(sql -c "SELECT split_part(pg_read_file('postmaster.pid'), E'\n', 1)") || return 1
+    # It may be in a recovery already.
+    until pid=$(sql -c "SELECT split_part(pg_read_file('postmaster.pid'), E'\n', 1)" 2>/dev/null); do
+        wait_for_server || return 1
+    done
     kill -9 "$pid"
     while kill -0 "$pid" 2>/dev/null; do sleep 0.05; done
     sleep 0.5
