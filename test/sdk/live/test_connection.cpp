@@ -7,6 +7,29 @@ using tenancy::connection;
 
 class connections : public live {};
 
+// What a pooler that tracks parameters lives on: the server tells the client whenever the tenant changes, also where a
+// transaction's end or a rollback changes it back.
+TEST_F(connections, the_server_reports_the_tenant) {
+    connection c{db().app()};
+    EXPECT_EQ(c.reported_tenant(), "");
+    pqxx::nontransaction tx{c.native()};
+    const auto told_after = [&](const std::string& sql) {
+        tx.exec(sql);
+        return c.reported_tenant();
+    };
+    const auto acme = db().acme().to_string();
+    EXPECT_EQ(told_after("BEGIN"), "");
+    EXPECT_EQ(told_after("SAVEPOINT before"), "");
+    EXPECT_EQ(told_after("SELECT tenancy.set_tenant('acme')"), acme);
+    EXPECT_EQ(told_after("ROLLBACK TO before"), "");
+    EXPECT_EQ(told_after("SELECT tenancy.set_tenant('acme')"), acme);
+    EXPECT_EQ(told_after("COMMIT"), "") << "a local tenant ends with its transaction";
+    EXPECT_EQ(told_after("SELECT tenancy.set_tenant('globex', false)"), db().globex().to_string());
+    EXPECT_EQ(told_after("RESET ALL"), "");
+    EXPECT_EQ(told_after("SELECT tenancy.set_tenant('acme', false)"), acme);
+    EXPECT_EQ(told_after("DISCARD ALL"), "");
+}
+
 TEST_F(connections, knows_its_state_without_asking) {
     connection c{db().app()};
     EXPECT_TRUE(c.is_open());
