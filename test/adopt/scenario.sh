@@ -59,7 +59,7 @@ off_and_on() {
 }
 
 scenario() {
-    local every=6 tenants
+    local every=10 tenants
     [[ -z $full ]] || every=1
     remember_columns "$changing"
 
