@@ -12,7 +12,7 @@ CREATE TABLE tenancy.vector_blocks (
     number bigint NOT NULL,
     entries integer NOT NULL,
     data bytea NOT NULL
-);
+) USING heap;
 
 -- In its page and as it is: TOAST's look-ups would cost more than the comparing.
 ALTER TABLE tenancy.vector_blocks ALTER COLUMN tenant SET STORAGE PLAIN, ALTER COLUMN data SET STORAGE PLAIN;

@@ -12,6 +12,13 @@
 #define PGDLLEXPORT __attribute__((visibility("default")))
 #endif
 
+// Where a relation's files are, as relations have it: named after what it is from 16 on.
+#if PG_VERSION_NUM >= 160000
+#define tenancy_locator rd_locator
+#else
+#define tenancy_locator rd_node
+#endif
+
 namespace tenancy::pg {
 
 /// The backend-local number of the current transaction; a new one for each.

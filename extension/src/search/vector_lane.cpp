@@ -110,13 +110,13 @@ bool vector_lane::best_of_store(std::int64_t count, std::vector<ranked>& best) {
         std::int64_t blocks = 0, codes = 0;
         pg::guarded([&] {
             vectors::block_table table{AccessShareLock};
-            table.scan_tenant(GetActiveSnapshot(), state.number, tenant.datum(), vectors::block_kind::frozen,
-                              vectors::block_kind::loose, [&](const store::row& row) {
-                                  if (vectors::kind_of(row) == vectors::block_kind::frozen) {
+            table.read_tenant(GetActiveSnapshot(), state.number, tenant.datum(),
+                              [&](vectors::block_kind kind, const std::uint8_t* bytes, std::size_t size) {
+                                  if (kind == vectors::block_kind::frozen) {
                                       is_frozen = true;
                                       return false;
                                   }
-                                  vectors::block_view block = vectors::view_of(row);
+                                  vectors::block_view block{bytes, size};
                                   vectors::scan(asked, block, 0, found);
                                   ++blocks;
                                   codes += static_cast<std::int64_t>(block.count());

@@ -3,6 +3,7 @@
 #include "context/row_lookup.hpp"
 
 extern "C" {
+#include "access/heapam.h"
 #include "catalog/index.h"
 #include "commands/sequence.h"
 #include "executor/tuptable.h"
@@ -11,6 +12,81 @@ extern "C" {
 }
 
 namespace tenancy::store {
+
+namespace {
+
+/// In which buffer a block of the heap was last met, by its number: asking there first spares the look-up in the shared
+/// table, a miss of every cache. What is in the buffer is checked when it is pinned.
+struct known_buffers {
+    decltype(RelationData::tenancy_locator) locator;
+    std::vector<Buffer> of_block;
+};
+
+known_buffers& buffers_of(Relation heap) {
+    static std::vector<std::pair<Oid, known_buffers>> known;
+    auto found = std::find_if(known.begin(), known.end(), [&](const auto& one) { return one.first == heap->rd_id; });
+    if (found == known.end()) found = known.insert(known.end(), {heap->rd_id, {}});
+    known_buffers& buffers = found->second;
+    if (std::memcmp(&buffers.locator, &heap->tenancy_locator, sizeof buffers.locator) != 0) {
+        buffers.locator = heap->tenancy_locator;
+        buffers.of_block.clear();
+    }
+    return buffers;
+}
+
+} // namespace
+
+bool page_reader::fill(IndexScanDesc from) {
+    m_count = m_next = 0;
+    while (m_count < most && !m_is_end) {
+        ItemPointer place = index_getnext_tid(from, ForwardScanDirection);
+        m_is_end = place == nullptr;
+        if (m_is_end) break;
+        m_places[m_count++] = *place;
+    }
+    for (int i = 0; i < std::min(ahead, m_count); ++i)
+        prefetch(i);
+    return m_count > 0;
+}
+
+void page_reader::prefetch(int place) const {
+    const auto& known = buffers_of(m_heap).of_block;
+    BlockNumber block = ItemPointerGetBlockNumber(&m_places[place]);
+    if (block >= known.size() || !BufferIsValid(known[block]) || BufferIsLocal(known[block])) return;
+    // Its address is good for as long as the server runs, whatever page is in it by now.
+    const char* page = BufferGetPage(known[block]);
+    // The processor goes on by itself, but not beyond its own pages of 4 kB.
+    for (int offset : {0, 64, 128, 4096, 4160, 4224})
+        if (offset < BLCKSZ) __builtin_prefetch(page + offset);
+}
+
+Buffer page_reader::read(BlockNumber block) const {
+    auto& known = buffers_of(m_heap).of_block;
+    if (block >= known.size()) known.resize(block + 1024, InvalidBuffer);
+    Buffer buffer = known[block];
+    if (BufferIsValid(buffer) && ReadRecentBuffer(m_heap->tenancy_locator, MAIN_FORKNUM, block, buffer)) return buffer;
+    return known[block] = ReadBuffer(m_heap, block);
+}
+
+bool page_reader::next(HeapTupleData& tuple) {
+    while (m_next < m_count) {
+        if (m_next + ahead < m_count) prefetch(m_next + ahead);
+        ItemPointerData place = m_places[m_next++];
+        if (BufferIsValid(m_pinned)) ReleaseBuffer(m_pinned);
+        m_pinned = InvalidBuffer;
+        m_pinned = read(ItemPointerGetBlockNumber(&place));
+        LockBuffer(m_pinned, BUFFER_LOCK_SHARE);
+        bool is_seen = heap_hot_search_buffer(&place, m_heap, m_pinned, m_snapshot, &tuple, nullptr, true);
+        LockBuffer(m_pinned, BUFFER_LOCK_UNLOCK);
+        if (is_seen) return true;
+    }
+    return false;
+}
+
+void page_reader::close() {
+    if (BufferIsValid(m_pinned)) ReleaseBuffer(m_pinned);
+    m_pinned = InvalidBuffer;
+}
 
 table::table(const char* name, const char* index, LOCKMODE mode) : m_mode{mode} {
     Oid schema = get_namespace_oid("tenancy", false);

@@ -42,6 +42,26 @@ public:
         scan(snapshot, keys, 4, visit);
     }
 
+    /// Call visit(kind, block bytes) for all that a search of a tenant reads, as fast as it can be read.
+    template <typename Visit>
+    void read_tenant(Snapshot snapshot, std::int32_t store, Datum tenant, Visit visit) {
+        ScanKeyData keys[3];
+        ScanKeyInit(&keys[0], block_store, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(store));
+        ScanKeyInit(&keys[1], block_tenant, BTEqualStrategyNumber, F_BYTEAEQ, tenant);
+        ScanKeyInit(&keys[2], block_of_kind, BTLessEqualStrategyNumber, F_INT2LE,
+                    Int16GetDatum(static_cast<int16>(block_kind::loose)));
+        TupleDesc columns = RelationGetDescr(heap());
+        scan_pages(snapshot, keys, 3, [&](HeapTupleData& tuple) {
+            Datum values[block_columns];
+            bool nulls[block_columns];
+            heap_deform_tuple(&tuple, columns, values, nulls);
+            auto* data = reinterpret_cast<struct varlena*>(DatumGetPointer(values[block_data - 1]));
+            return visit(static_cast<block_kind>(DatumGetInt16(values[block_of_kind - 1])),
+                         reinterpret_cast<const std::uint8_t*>(VARDATA_ANY(data)),
+                         static_cast<std::size_t>(VARSIZE_ANY_EXHDR(data)));
+        });
+    }
+
     /// @param data a varlena of its own or in place
     void insert_block(std::int32_t store, Datum tenant, block_kind kind, std::int64_t number, std::int32_t entries,
                       const void* data, std::size_t size);
