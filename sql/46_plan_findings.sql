@@ -49,6 +49,43 @@ $$;
 COMMENT ON FUNCTION tenancy.row_tenant(tenancy.migration_tables[], jsonb, regclass, text, boolean, integer) IS
 'the SQL expression for the tenant of a row; internal';
 
+-- Whose the rows are that nobody owns, as the tenant column holds it; null where they must not be the default tenant's, or
+-- cannot, because the column refers to a table of organizations that has no row for it.
+CREATE FUNCTION tenancy.fallback_tenant(this tenancy.migration_tables, column_type regtype) RETURNS text
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET row_security = off
+AS $$
+DECLARE
+    value text := tenancy.default_tenant_value(column_type);
+    reference record;
+    is_there boolean;
+BEGIN
+    IF value IS NULL OR this.overrides ->> 'fallback' = 'refuse' THEN
+        RETURN NULL;
+    END IF;
+    IF this.source = 'existing' THEN
+        FOR reference IN
+            SELECT f.confrelid::regclass AS parent, (tenancy.columns_named(f.confrelid, f.confkey))[1] AS key
+            FROM pg_constraint f
+            WHERE f.conrelid = this.relation AND f.contype = 'f' AND tenancy.columns_named(f.conrelid, f.conkey) = this.columns
+              AND f.confrelid <> 'tenancy.tenants'::regclass
+        LOOP
+            EXECUTE format('SELECT EXISTS (SELECT FROM %s WHERE %I = %L)', reference.parent, reference.key, value) INTO is_there;
+            IF NOT is_there THEN
+                RETURN NULL;
+            END IF;
+        END LOOP;
+    END IF;
+    RETURN value;
+EXCEPTION WHEN insufficient_privilege THEN
+    RETURN NULL;
+END
+$$;
+
+COMMENT ON FUNCTION tenancy.fallback_tenant(tenancy.migration_tables, regtype) IS
+'the tenant of rows that nobody owns, or null; internal';
+
 -- A count that stops where it has become clear that there are many.
 CREATE FUNCTION tenancy.count_some(query text, OUT counted bigint, OUT shown text)
 LANGUAGE plpgsql
@@ -87,7 +124,7 @@ BEGIN
         CONTINUE WHEN this.source <> 'anchor' AND EXISTS (
             SELECT FROM pg_class c WHERE c.oid = this.relation AND c.relkind = 'r' AND NOT c.relhassubclass AND pg_relation_size(c.oid) = 0);
         relation := this.relation;
-        refusal := this.overrides ->> 'fallback' = 'refuse' OR tenancy.default_tenant_value(type) IS NULL;
+        refusal := tenancy.fallback_tenant(this, type) IS NULL;
         IF this.source = 'anchor' THEN
             SELECT c.* INTO found FROM tenancy.count_some(this.relation::text) c;
             IF found.counted = 0 THEN

@@ -68,6 +68,17 @@ RETURN format('A_tenancy_move_%s', ordinal);
 COMMENT ON FUNCTION tenancy.move_trigger(integer) IS
 'the name of the trigger by which rows of a table of a migration follow the row that they refer to; internal';
 
+-- Triggers of a partitioned table are its partitions' too; inheritance children have their own.
+CREATE FUNCTION tenancy.roots_of(root regclass) RETURNS SETOF regclass
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT t.relation FROM tenancy.tree_of(root) t JOIN pg_class c ON c.oid = t.relation
+    WHERE NOT c.relispartition ORDER BY t.depth, t.relation;
+END;
+
+COMMENT ON FUNCTION tenancy.roots_of(regclass) IS 'a table and its inheritance children, without partitions; internal';
+
 -- The column, and what gives it to rows that the old application writes, in one transaction: no row is written between.
 -- The functions lie in our schema and not in the application's, where others could put something in their place. They run
 -- as who made them, because the application may not read what a row refers to; the one that reads has its names bound.
@@ -81,8 +92,7 @@ DECLARE
     type regtype := options ->> 'column_type';
     fill text := tenancy.fill_name(this.migration, this.ordinal, 'fill');
     look_up text := tenancy.fill_name(this.migration, this.ordinal, 'owner');
-    fallback text := CASE WHEN this.overrides ->> 'fallback' = 'refuse' THEN 'NULL'
-                          ELSE coalesce(quote_literal(tenancy.default_tenant_value(type)), 'NULL') END;
+    fallback text := coalesce(quote_literal(tenancy.fallback_tenant(this, type)), 'NULL');
     of_context text := format('NEW.%I := %s', tenant_column, tenancy.context_call(type, false));
     arguments text;
     inner_query text;
@@ -152,17 +162,20 @@ BEGIN
             format(E'BEGIN\n    PERFORM tenancy.adopt_tenant(%s, NEW.%I::text, NULL, %s);\n    RETURN NEW;\nEND', this.migration,
                    tenant_column, (type = 'uuid'::regtype)::text));
         RETURN NEXT format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', tenancy.fill_name(this.migration, this.ordinal, 'adopt'));
-        RETURN NEXT format('CREATE TRIGGER zz_tenancy_adopt BEFORE INSERT OR UPDATE OF %1$I ON %2$s FOR EACH ROW WHEN (NEW.%1$I IS NOT NULL) EXECUTE FUNCTION %3$s()',
-                           tenant_column, this.relation, tenancy.fill_name(this.migration, this.ordinal, 'adopt'));
+        RETURN QUERY SELECT format('CREATE TRIGGER zz_tenancy_adopt BEFORE INSERT OR UPDATE OF %1$I ON %2$s FOR EACH ROW WHEN (NEW.%1$I IS NOT NULL) EXECUTE FUNCTION %3$s()',
+                                   tenant_column, r, tenancy.fill_name(this.migration, this.ordinal, 'adopt'))
+            FROM tenancy.roots_of(this.relation) r;
     END IF;
-    RETURN NEXT format('CREATE TRIGGER zz_tenancy_fill BEFORE INSERT ON %s FOR EACH ROW WHEN (NEW.%I IS NULL) EXECUTE FUNCTION %s()',
-                       this.relation, tenant_column, fill);
-    RETURN NEXT format('CREATE TRIGGER zz_tenancy_refill BEFORE UPDATE ON %s FOR EACH ROW WHEN (NEW.%I IS NULL%s) EXECUTE FUNCTION %s()',
-                       this.relation, tenant_column,
-                       CASE WHEN this.source IN ('owner', 'path', 'anchor') THEN
-                           (SELECT string_agg(format(' OR OLD.%I IS DISTINCT FROM NEW.%1$I AND OLD.%2$I IS NOT DISTINCT FROM NEW.%2$I',
-                                                     c, tenant_column), '') FROM unnest(this.columns) c)
-                       ELSE '' END, fill);
+    RETURN QUERY SELECT format('CREATE TRIGGER zz_tenancy_fill BEFORE INSERT ON %s FOR EACH ROW WHEN (NEW.%I IS NULL) EXECUTE FUNCTION %s()',
+                               r, tenant_column, fill)
+        FROM tenancy.roots_of(this.relation) r;
+    RETURN QUERY SELECT format('CREATE TRIGGER zz_tenancy_refill BEFORE UPDATE ON %s FOR EACH ROW WHEN (NEW.%I IS NULL%s) EXECUTE FUNCTION %s()',
+                               r, tenant_column,
+                               CASE WHEN this.source IN ('owner', 'path', 'anchor') THEN
+                                   (SELECT string_agg(format(' OR OLD.%I IS DISTINCT FROM NEW.%1$I AND OLD.%2$I IS NOT DISTINCT FROM NEW.%2$I',
+                                                             c, tenant_column), '') FROM unnest(this.columns) c)
+                               ELSE '' END, fill)
+        FROM tenancy.roots_of(this.relation) r;
     -- A row that moves to another owner takes along what refers to it. By its name this comes before the checks of foreign
     -- keys, which are triggers of the parent, too.
     IF this.source = 'path' AND EXISTS (SELECT FROM unnest(planned) p
@@ -207,8 +220,7 @@ DECLARE
     type regtype := options ->> 'column_type';
     wants_key boolean := coalesce((this.overrides ->> 'foreign_key')::boolean, (options ->> 'foreign_key')::boolean);
     is_partitioned boolean;
-    fallback text := CASE WHEN this.overrides ->> 'fallback' = 'refuse' THEN 'NULL'
-                          ELSE coalesce(format('%L::%s', tenancy.default_tenant_value(type), type), 'NULL') END;
+    fallback text := coalesce(format('%L::%s', tenancy.fallback_tenant(this, type), type), 'NULL');
     key_name text := this.before ->> 'foreign_key';
     index_name text := this.before ->> 'index';
 BEGIN

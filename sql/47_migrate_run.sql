@@ -213,6 +213,17 @@ DECLARE
     statement text;
 BEGIN
     wait := 0;
+    IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = this.relation) THEN
+        -- The application dropped it. What read other tables for it goes at the end.
+        IF this.kind = 'protect' THEN
+            SELECT t.* INTO planned FROM tenancy.migration_tables t WHERE t.migration = this.migration AND t.relation = this.relation;
+            FOR statement IN SELECT tenancy.drop_helpers(planned) LOOP
+                EXECUTE statement;
+            END LOOP;
+        END IF;
+        this.state := 'done';
+        RETURN;
+    END IF;
     IF this.kind = 'backfill' THEN
         batch := tenancy.backfill_batch(migration, this);
         this := batch.this;
@@ -328,7 +339,7 @@ BEGIN
     IF current.state = 'planned' THEN
         UPDATE tenancy.migrations m SET state = 'running' WHERE m.id = current.id;
     END IF;
-    IF this.statement ~ '^CREATE (UNIQUE )?INDEX CONCURRENTLY ' THEN
+    IF this.statement ~ '^CREATE (UNIQUE )?INDEX CONCURRENTLY ' AND EXISTS (SELECT FROM pg_class c WHERE c.oid = this.relation) THEN
         SELECT o.* INTO outside FROM tenancy.outside_state(this.statement, this.relation) o;
         IF outside.is_done THEN
             outcome := 'done';

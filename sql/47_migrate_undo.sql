@@ -9,9 +9,10 @@ BEGIN ATOMIC
     FROM tenancy.tree_of((this).relation) t
     JOIN pg_policy p ON p.polrelid = t.relation AND p.polname LIKE 'tenancy\_trial%'
     UNION ALL
-    SELECT format('DROP TRIGGER %I ON %s', g.tgname, (this).relation)
-    FROM pg_trigger g
-    WHERE g.tgrelid = (this).relation AND g.tgname IN ('zz_tenancy_adopt', 'zz_tenancy_fill', 'zz_tenancy_refill')
+    SELECT format('DROP TRIGGER %I ON %s', g.tgname, r)
+    FROM tenancy.roots_of((this).relation) r
+    JOIN pg_trigger g ON g.tgrelid = r
+    WHERE g.tgname IN ('zz_tenancy_adopt', 'zz_tenancy_fill', 'zz_tenancy_refill')
     UNION ALL
     SELECT format('DROP TRIGGER %I ON %s', g.tgname, (this).parent)
     FROM pg_trigger g
@@ -111,6 +112,9 @@ DECLARE
     statement text;
 BEGIN
     IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = this.relation) THEN
+        FOR statement IN SELECT tenancy.drop_helpers(this) LOOP
+            EXECUTE statement;
+        END LOOP;
         RETURN;
     END IF;
     IF this.action <> 'share' OR EXISTS (SELECT FROM tenancy.protected_tables p WHERE p.relation = this.relation) THEN
