@@ -58,7 +58,7 @@ TEST(vectors_bounds, hold_for_adversarial_vectors) {
     made_up some{2};
     for (std::size_t dims : {1, 2, 3, 5, 64, 100, 385})
         for (metric by : all_metrics)
-            for (int round = 0; round < 60; ++round) {
+            for (int round = 0; round < 300; ++round) {
                 std::vector<std::vector<float>> rows;
                 for (int i = 0; i < 60; ++i)
                     rows.push_back(some.adversarial(dims));
