@@ -85,3 +85,51 @@ COMMENT ON FUNCTION tenancy.drop_words() IS 'trigger: empties the keyword store 
 CREATE TRIGGER stores_drop_words
 AFTER DELETE ON tenancy.stores
 FOR EACH ROW EXECUTE FUNCTION tenancy.drop_words();
+
+CREATE FUNCTION tenancy.watch_words() RETURNS event_trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    lost text;
+BEGIN
+    IF NOT EXISTS (SELECT FROM tenancy.stores s WHERE s.kind = 'words' AND s.state <> 'stale') THEN
+        RETURN;
+    END IF;
+    -- A partition that goes takes chunks along, whose words still count. It is known by its triggers.
+    FOR lost IN
+        SELECT s.corpus
+        FROM tenancy.stores s
+        JOIN tenancy.corpora c ON c.name = s.corpus
+        WHERE s.kind = 'words' AND s.state <> 'stale'
+          AND CASE WHEN TG_EVENT = 'sql_drop'
+                   THEN EXISTS (SELECT FROM pg_event_trigger_dropped_objects() d
+                                WHERE d.object_type = 'trigger' AND starts_with(d.address_names[3], tenancy.store_trigger_prefix(s.corpus, 'words')))
+                   ELSE EXISTS (SELECT FROM pg_trigger t
+                                WHERE t.tgfoid = 'tenancy.keep_words()'::regprocedure AND starts_with(t.tgname, tenancy.store_trigger_prefix(s.corpus, 'words'))
+                                  AND t.tgrelid NOT IN (SELECT m.relation FROM tenancy.tree_of(c.chunks) m)) END
+    LOOP
+        UPDATE tenancy.stores s SET state = 'stale', changed_at = now() WHERE s.corpus = lost AND s.kind = 'words';
+        RAISE WARNING 'the store of words of corpus "%" is stale: chunks went without it', lost
+            USING HINT = format('CALL tenancy.rebuild_corpus(%L);', lost);
+    END LOOP;
+    -- What is no part of the corpus any more no longer writes to its store.
+    IF TG_EVENT = 'ddl_command_end' THEN
+        PERFORM tenancy.drop_triggers(t.tgrelid::regclass, replace(t.tgname, '_', '\_'))
+        FROM pg_trigger t
+        JOIN tenancy.stores s ON starts_with(t.tgname, tenancy.store_trigger_prefix(s.corpus, 'words'))
+        JOIN tenancy.corpora c ON c.name = s.corpus
+        WHERE s.kind = 'words' AND t.tgfoid = 'tenancy.keep_words()'::regprocedure
+          AND t.tgrelid NOT IN (SELECT m.relation FROM tenancy.tree_of(c.chunks) m);
+    END IF;
+END
+$$;
+
+COMMENT ON FUNCTION tenancy.watch_words() IS
+'event trigger: marks a keyword store stale when a partition leaves its chunks table, whose words counted until then';
+
+CREATE EVENT TRIGGER tenancy_zz_words ON ddl_command_end WHEN TAG IN ('ALTER TABLE')
+EXECUTE FUNCTION tenancy.watch_words();
+
+CREATE EVENT TRIGGER tenancy_zz_words_drop ON sql_drop WHEN TAG IN ('DROP TABLE', 'DROP SCHEMA', 'DROP OWNED')
+EXECUTE FUNCTION tenancy.watch_words();

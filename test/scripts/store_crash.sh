@@ -21,6 +21,9 @@ INSERT INTO documents (tenant_id, id) SELECT id, id FROM tenancy.tenants;
 CREATE FUNCTION random_vector() RETURNS vector LANGUAGE sql VOLATILE AS $$
     SELECT array_agg((random() - 0.5)::real)::vector FROM generate_series(1, 24)
 $$;
+CREATE FUNCTION random_text() RETURNS text LANGUAGE sql VOLATILE AS $$
+    SELECT string_agg('word' || floor(exp(random() * 6)), ' ') FROM generate_series(1, (random() * 40)::integer)
+$$;
 CREATE SEQUENCE places;
 
 -- Each round is a transaction of its own: bulk and single inserts, updates and deletes, enough for packing every time.
@@ -31,12 +34,12 @@ BEGIN
     LOOP
         SELECT id INTO tenant FROM tenancy.tenants WHERE slug IN ('a', 'b') ORDER BY random() LIMIT 1;
         INSERT INTO chunks (tenant_id, document_id, chunk_index, content, embedding)
-        SELECT tenant, tenant, nextval('places'), 'chunk', random_vector() FROM generate_series(1, (random() * 400)::integer);
+        SELECT tenant, tenant, nextval('places'), coalesce(random_text(), ''), random_vector() FROM generate_series(1, (random() * 400)::integer);
         FOR i IN 1..20 LOOP
-            INSERT INTO chunks (tenant_id, document_id, chunk_index, content, embedding) VALUES (tenant, tenant, nextval('places'), 'chunk', random_vector());
+            INSERT INTO chunks (tenant_id, document_id, chunk_index, content, embedding) VALUES (tenant, tenant, nextval('places'), coalesce(random_text(), ''), random_vector());
         END LOOP;
         COMMIT;
-        UPDATE chunks SET embedding = random_vector() WHERE random() < 0.05;
+        UPDATE chunks SET embedding = random_vector(), content = coalesce(random_text(), '') WHERE random() < 0.05;
         DELETE FROM chunks WHERE random() < 0.2;
         COMMIT;
     END LOOP;
@@ -46,7 +49,8 @@ $$;
 CREATE FUNCTION answer(query vector, slug text) RETURNS text LANGUAGE plpgsql SET extra_float_digits = 3 AS $$
 BEGIN
     PERFORM set_config('tenancy.tenant_id', (SELECT t.id::text FROM tenancy.tenants t WHERE t.slug = answer.slug), true);
-    RETURN (SELECT coalesce(string_agg(m.chunk_id || ' ' || m.similarity, ', '), 'nothing') FROM tenancy.match_chunks(query, 25) m);
+    RETURN (SELECT coalesce(string_agg(m.chunk_id || ' ' || m.similarity, ', '), 'nothing') FROM tenancy.match_chunks(query, 25) m)
+        || (SELECT coalesce(string_agg(k.chunk_id || ' ' || k.similarity, ', '), 'nothing') FROM tenancy.keyword_search('word1 word7 "word2 word3" word200 -word5', 25) k);
 END
 $$;
 CREATE FUNCTION differences() RETURNS SETOF text LANGUAGE plpgsql AS $$
@@ -61,6 +65,9 @@ BEGIN
         FOREACH slug IN ARRAY '{a,b}'::text[] LOOP
             IF (SELECT e.tier FROM tenancy.explain_match(query) e) <> 'codes' THEN
                 RETURN NEXT 'the store does not answer';
+            END IF;
+            IF EXISTS (SELECT FROM tenancy.stores s WHERE s.state <> 'built') THEN
+                RETURN NEXT 'a store is not built';
             END IF;
             found := answer(query, slug);
             BEGIN

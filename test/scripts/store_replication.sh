@@ -30,7 +30,8 @@ ok "subscribe" sql two -c "CREATE SUBSCRIPTION everything CONNECTION '${url/dbna
 
 answer() {
     sql "$1" -c "SET tenancy.tenant_id = '$tenant'" \
-        -c "SELECT m.chunk_id, m.similarity FROM tenancy.match_chunks('[1,2,3]', 1000) m" -c "SELECT tier FROM tenancy.explain_match('[1,2,3]')"
+        -c "SELECT m.chunk_id, m.similarity FROM tenancy.match_chunks('[1,2,3]', 1000) m" \
+        -c "SELECT count(*), min(k.similarity), (array_agg(k.chunk_id))[1] FROM tenancy.keyword_search('first later -gone', 1000) k" -c "SELECT tier FROM tenancy.explain_match('[1,2,3]')"
 }
 follows() {
     for _ in $(seq 200); do
@@ -49,7 +50,7 @@ UPDATE chunks SET embedding = ARRAY[1, chunk_index, 1]::vector WHERE chunk_index
 SQL
 ok "so is what changed since" follows
 ok "all of it by the store" grep -qx codes "$work/two"
-ok "and nothing is missing" test "$(wc -l <"$work/two")" -eq 130
+ok "and nothing is missing" test "$(wc -l <"$work/two")" -eq 131
 
 sql two -c 'ALTER SUBSCRIPTION everything DISABLE' -c 'ALTER SUBSCRIPTION everything SET (slot_name = NONE)' -c 'DROP SUBSCRIPTION everything'
 finish
