@@ -187,6 +187,9 @@ BEGIN
                    this.relation, tenant_column,
                    (SELECT string_agg(format('%I = NEW.%I', k.here, k.there), ' AND ') FROM unnest(this.columns, this.parent_columns) AS k (here, there))));
         RETURN NEXT format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', tenancy.fill_name(this.migration, this.ordinal, 'move'));
+        -- It writes, and so sets off what the owner hung on the table: as the owner.
+        RETURN NEXT format('ALTER FUNCTION %s OWNER TO %s', tenancy.fill_name(this.migration, this.ordinal, 'move'),
+                           (SELECT c.relowner::regrole FROM pg_class c WHERE c.oid = this.relation));
         RETURN NEXT format('CREATE TRIGGER %1$I AFTER UPDATE ON %2$s FOR EACH ROW WHEN (OLD.%3$I IS NOT NULL AND OLD.%3$I IS DISTINCT FROM NEW.%3$I) '
                            'EXECUTE FUNCTION %4$s()',
                            tenancy.move_trigger(this.ordinal), this.parent, tenant_column,
