@@ -476,7 +476,9 @@ BEGIN
         SELECT k.*,
                CASE WHEN NOT k.has_tenant THEN tenancy.key_bound_by(k.index_id, k.constraint_id, k.columns, k.tenant_column) END AS bound_by,
                (SELECT format('Constraint %I of table %s, which %s, refers to it.', s.name, s.child,
-                              CASE WHEN s.is_inside THEN 'cannot have the tenant' ELSE 'is not protected' END)
+                              CASE WHEN s.is_inside THEN 'cannot have the tenant'
+                                   WHEN EXISTS (SELECT FROM tenancy.indirect_tables i WHERE i.relation = s.child) THEN 'has no tenant column'
+                                   ELSE 'is not protected' END)
                 FROM settled s
                 WHERE NOT s.will_have_tenant
                   AND CASE WHEN s.is_changed

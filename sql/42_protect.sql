@@ -228,6 +228,7 @@ BEGIN
                    CASE WHEN protect.dry_run THEN 'ACCESS SHARE' ELSE 'ACCESS EXCLUSIVE' END);
     type := tenancy.tenant_column_type(protect.relation, protect.tenant_column, protect.column_type);
     PERFORM tenancy.refuse_open_parents(protect.relation);
+    PERFORM tenancy.refuse_registered(t.relation, NULL) FROM tenancy.tree_of(protect.relation) t;
     PERFORM tenancy.refuse_member(t.relation, protect.relation, protect.tenant_column, type, protect.own_policies)
     FROM tenancy.tree_of(protect.relation) t;
 
@@ -526,7 +527,10 @@ BEGIN
                        CASE WHEN unprotect.dry_run THEN 'ACCESS SHARE' ELSE 'ACCESS EXCLUSIVE' END);
     END IF;
     SELECT p.* INTO registered FROM tenancy.protected_tables p WHERE p.relation = unprotect.relation;
-    IF registered.relation IS NULL THEN
+    IF EXISTS (SELECT FROM tenancy.indirect_tables i WHERE i.relation = unprotect.relation) THEN
+        RETURN QUERY SELECT tenancy.unprotect_indirect(unprotect.relation, ARRAY[unprotect.relation], unprotect.dry_run);
+        RETURN;
+    ELSIF registered.relation IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'TN009', MESSAGE = format('relation %s is not protected', unprotect.relation),
             HINT = 'tenancy.protected_tables lists the protected tables.';
     END IF;
@@ -540,6 +544,7 @@ BEGIN
             DETAIL = format('It is a partition or an inheritance child of %s.', parent),
             HINT = format('Call tenancy.unprotect(%L), or take it out of its parent first.', parent);
     END IF;
+    PERFORM tenancy.refuse_leading(unprotect.relation, ARRAY(SELECT t.relation FROM tenancy.tree_of(unprotect.relation) t));
     RETURN QUERY SELECT tenancy.unprotect_tables(ARRAY[unprotect.relation], unprotect.keep_column, unprotect.dry_run);
 END
 $$;

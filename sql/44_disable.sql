@@ -10,6 +10,8 @@ CREATE TABLE tenancy.disabled_tables (
 
 COMMENT ON TABLE tenancy.disabled_tables IS 'the tables that disable_tenancy() took the protection from, as they were registered, until enable_tenancy()';
 
+ALTER TABLE tenancy.disabled_tables ENABLE ROW LEVEL SECURITY;
+
 SELECT pg_catalog.pg_extension_config_dump('tenancy.disabled_tables', '');
 
 -- The tables of a corpus are read by search functions, which know nothing but tenants: they stay as they are.
@@ -20,6 +22,7 @@ AS $$
 DECLARE
     roots regclass[];
     root regclass;
+    paths regclass[];
 BEGIN
     PERFORM tenancy.refuse_null(disable_tenancy.keep_columns IS NULL, 'keep_columns');
     PERFORM tenancy.refuse_null(disable_tenancy.dry_run IS NULL, 'dry_run');
@@ -34,10 +37,31 @@ BEGIN
           AND NOT EXISTS (SELECT FROM tenancy.corpora c WHERE p.relation IN (c.documents, c.chunks))
           AND EXISTS (SELECT FROM pg_class c WHERE c.oid = p.relation)
         ORDER BY p.relation::text);
+    -- Those furthest from their tenants first.
+    paths := ARRAY(
+        WITH RECURSIVE away AS (
+            SELECT i.relation, 1 AS steps
+            FROM tenancy.indirect_tables i
+            JOIN pg_constraint f ON f.conrelid = i.relation AND f.conname = i.path
+            WHERE NOT EXISTS (SELECT FROM tenancy.indirect_tables o WHERE o.relation = f.confrelid)
+            UNION ALL
+            SELECT i.relation, a.steps + 1
+            FROM away a
+            JOIN pg_constraint f ON f.confrelid = a.relation
+            JOIN tenancy.indirect_tables i ON i.relation = f.conrelid AND i.path = f.conname
+        )
+        SELECT a.relation FROM away a ORDER BY a.steps DESC, a.relation::text);
     IF disable_tenancy.dry_run THEN
+        RETURN QUERY SELECT s FROM unnest(paths) p CROSS JOIN tenancy.unprotect_indirect(p, paths, true) s;
         RETURN QUERY SELECT tenancy.unprotect_tables(roots, disable_tenancy.keep_columns, true);
         RETURN;
     END IF;
+    FOREACH root IN ARRAY paths LOOP
+        INSERT INTO tenancy.disabled_tables (relation, is_root, registered)
+        SELECT i.relation, false, to_jsonb(i) - 'relation' - 'policies' FROM tenancy.indirect_tables i WHERE i.relation = root
+        ON CONFLICT ON CONSTRAINT disabled_tables_pkey DO UPDATE SET is_root = excluded.is_root, registered = excluded.registered;
+        RETURN QUERY SELECT tenancy.unprotect_indirect(root, paths, false);
+    END LOOP;
     FOREACH root IN ARRAY roots LOOP
         EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', root);
     END LOOP;
@@ -105,7 +129,8 @@ DECLARE
 BEGIN
     DELETE FROM tenancy.disabled_tables d
     WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = d.relation)
-       OR EXISTS (SELECT FROM tenancy.protected_tables p WHERE p.relation = d.relation);
+       OR EXISTS (SELECT FROM tenancy.protected_tables p WHERE p.relation = d.relation)
+       OR EXISTS (SELECT FROM tenancy.indirect_tables i WHERE i.relation = d.relation);
     LOCK TABLE tenancy.protected_tables IN SHARE UPDATE EXCLUSIVE MODE;
     FOR entry IN
         SELECT d.relation, r.tenant_column,
@@ -137,6 +162,7 @@ BEGIN
     SELECT d.relation, r.tenant_column, r.undo
     FROM tenancy.disabled_tables d
     CROSS JOIN jsonb_populate_record(NULL::tenancy.protected_tables, d.registered) r
+    WHERE NOT d.registered ? 'path'
     ON CONFLICT ON CONSTRAINT state_before_migration_pkey DO UPDATE SET tenant_column = excluded.tenant_column, undo = excluded.undo;
     FOR entry IN
         SELECT d.relation, r.tenant_column, r.column_type, r.own_policies, r.foreign_key, r.index,
@@ -151,6 +177,18 @@ BEGIN
         fill := coalesce(enable_tenancy.backfill, quote_literal(tenancy.default_tenant_value(entry.column_type)));
         RETURN QUERY SELECT tenancy.protect(entry.relation, entry.tenant_column, entry.column_type, fill, entry.own_policies,
                                             entry.foreign_key, entry.index, entry.global_keys);
+    END LOOP;
+    LOOP
+        SELECT d.relation, d.registered ->> 'path' AS path, d.registered -> 'undo' AS undo INTO entry
+        FROM tenancy.disabled_tables d
+        JOIN pg_constraint f ON f.conrelid = d.relation AND f.conname = d.registered ->> 'path' AND f.contype = 'f'
+        WHERE NOT EXISTS (SELECT FROM tenancy.indirect_tables i WHERE i.relation = d.relation)
+          AND (EXISTS (SELECT FROM tenancy.protected_tables p WHERE p.relation = f.confrelid)
+               OR EXISTS (SELECT FROM tenancy.indirect_tables i WHERE i.relation = f.confrelid))
+        ORDER BY d.relation::text
+        LIMIT 1;
+        EXIT WHEN entry.relation IS NULL;
+        RETURN QUERY SELECT tenancy.protect_by_path(entry.relation, entry.path, entry.undo ? 'index');
     END LOOP;
     DELETE FROM tenancy.disabled_tables;
     PERFORM tenancy.set_enabled(true);

@@ -94,7 +94,8 @@ BEGIN
               JOIN pg_type y ON y.typrelid = d.objid
               JOIN pg_class c ON c.reloftype = y.oid
               WHERE d.classid = 'pg_class'::regclass) r
-        CROSS JOIN tenancy.protection_faults(r.relation) f
+        CROSS JOIN LATERAL (SELECT * FROM tenancy.protection_faults(r.relation)
+                            UNION ALL SELECT * FROM tenancy.indirect_faults(r.relation)) f
         WHERE f.code = ANY (string_to_array(faults, ','))
           AND NOT (f.code = 'rls_not_forced'
                    AND EXISTS (SELECT FROM tenancy.protected_tables p WHERE p.relation = r.relation AND p.is_changing))
@@ -149,17 +150,23 @@ BEGIN
     DELETE FROM tenancy.protected_tables p
     USING pg_event_trigger_dropped_objects() o
     WHERE o.classid = 'pg_class'::regclass AND o.objsubid = 0 AND p.relation = o.objid;
+    DELETE FROM tenancy.indirect_tables i
+    USING pg_event_trigger_dropped_objects() o
+    WHERE o.classid = 'pg_class'::regclass AND o.objsubid = 0 AND i.relation = o.objid;
     DELETE FROM tenancy.state_before_migration b
     USING pg_event_trigger_dropped_objects() o
     WHERE o.classid = 'pg_class'::regclass AND o.objsubid = 0 AND b.relation = o.objid;
 
-    SELECT p.relation, o.address_names[3] AS policy INTO found
+    SELECT c.oid::regclass AS relation, o.address_names[3] AS policy INTO found
     FROM pg_event_trigger_dropped_objects() o
     JOIN pg_namespace n ON n.nspname = o.address_names[1]
     JOIN pg_class c ON c.relname = o.address_names[2] AND c.relnamespace = n.oid
-    JOIN tenancy.protected_tables p ON p.relation = c.oid
+    LEFT JOIN tenancy.protected_tables p ON p.relation = c.oid
+    LEFT JOIN tenancy.indirect_tables i ON i.relation = c.oid
     WHERE o.classid = 'pg_policy'::regclass
-      AND o.address_names[3] IN (SELECT e.policy FROM tenancy.policies_for(p.tenant_column, p.column_type, p.own_policies) e)
+      AND (o.address_names[3] IN (SELECT e.policy FROM tenancy.policies_for(p.tenant_column, p.column_type, p.own_policies) e
+                                  WHERE p.relation IS NOT NULL)
+           OR i.policies ? o.address_names[3])
     LIMIT 1;
     IF found.relation IS NOT NULL THEN
         PERFORM tenancy.refuse_weakening(found.relation, format('policy %I is missing', found.policy));

@@ -90,6 +90,17 @@ BEGIN ATOMIC
         ('owner', 'missing_indexes(tenancy.key_statement[], regclass[])'),
         ('owner', 'protect(regclass, name, regtype, text, boolean, boolean, boolean, name[], boolean)'),
         ('owner', 'undo_statements(regclass, boolean)'),
+        ('owner', 'path_condition(regclass, name, text, integer, boolean)'),
+        ('owner', 'path_policies(regclass, name)'),
+        ('owner', 'policy_expressions(regclass)'),
+        ('owner', 'indirect_faults(regclass)'),
+        ('owner', 'refuse_registered(regclass, text)'),
+        ('owner', 'refuse_null(boolean, text)'),
+        ('owner', 'find_path(regclass, name)'),
+        ('owner', 'protect_by_path(regclass, name, boolean, boolean)'),
+        ('owner', 'share(regclass, boolean)'),
+        ('owner', 'unprotect_indirect(regclass, regclass[], boolean)'),
+        ('owner', 'refuse_leading(regclass, regclass[])'),
         ('owner', 'unprotect_tables(regclass[], boolean, boolean)'),
         ('owner', 'unprotect(regclass, boolean, boolean)'),
         ('owner', 'protect_statement(regclass, regclass)'),
@@ -395,6 +406,7 @@ BEGIN
     -- A policy holds it to its own tables. Not the column undo: unprotect() executes what stands in it.
     EXECUTE format('GRANT SELECT, DELETE, INSERT (relation, tenant_column, column_type, own_policies, foreign_key, index), '
                    'UPDATE (foreign_key, index, global_keys, keys, is_changing) ON tenancy.protected_tables TO %s', role);
+    EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON tenancy.indirect_tables TO %s', role);
     EXECUTE format('GRANT SELECT, DELETE, INSERT (relation, tenant_column) ON tenancy.state_before_migration TO %s', role);
     -- What a foreign key from a protected table needs; it lets the role test which keys exist, and nothing else.
     EXECUTE format('GRANT REFERENCES (id, external_key, external_key_bigint) ON tenancy.tenants TO %s', role);
@@ -415,6 +427,7 @@ BEGIN
     END IF;
     -- Goes for the columns too.
     EXECUTE format('REVOKE SELECT, INSERT, UPDATE, DELETE ON tenancy.protected_tables FROM %s', role);
+    EXECUTE format('REVOKE SELECT, INSERT, UPDATE, DELETE ON tenancy.indirect_tables FROM %s', role);
     EXECUTE format('REVOKE SELECT, INSERT, DELETE ON tenancy.state_before_migration FROM %s', role);
     EXECUTE format('REVOKE REFERENCES (id, external_key, external_key_bigint) ON tenancy.tenants FROM %s', role);
     PERFORM tenancy.revoke_functions(role, '{owner}');

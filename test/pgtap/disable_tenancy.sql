@@ -1,6 +1,6 @@
 -- unprotect() that keeps the column, and a whole database that is single-tenant for a while.
 BEGIN;
-SELECT plan(38);
+SELECT plan(40);
 
 SELECT test_helpers.make_tenants();
 SELECT test_helpers.make_role('app') AS app \gset
@@ -11,6 +11,9 @@ CREATE TABLE children (id integer PRIMARY KEY, parent integer REFERENCES parents
 CREATE TABLE grandchildren (id integer PRIMARY KEY, child integer REFERENCES children);
 CREATE TABLE parts (id integer, parent integer REFERENCES parents) PARTITION BY LIST (id);
 CREATE TABLE parts_1 PARTITION OF parts FOR VALUES IN (1);
+CREATE TABLE lines (number integer, parent integer NOT NULL CONSTRAINT lines_of REFERENCES parents);
+CREATE TABLE details (id integer PRIMARY KEY, parent integer NOT NULL REFERENCES parents);
+CREATE TABLE remarks (detail integer NOT NULL REFERENCES details);
 CREATE TABLE family (id integer);
 CREATE TABLE family_child (extra integer) INHERITS (family);
 CREATE TABLE had_column (id integer PRIMARY KEY, tenant_id uuid NOT NULL DEFAULT '00000000-0000-0000-0000-000000000002');
@@ -34,6 +37,9 @@ INSERT INTO parents VALUES (1, 'one');
 INSERT INTO children VALUES (1, 1);
 SELECT tenancy.protect(t::regclass) FROM unnest('{parents,children,grandchildren,parts,family,had_column}'::text[]) t;
 SELECT FROM tenancy.protect('accounts', 'account', 'bigint', global_keys => '{accounts_mail}');
+SELECT FROM tenancy.protect_by_path('lines');
+SELECT FROM tenancy.protect_by_path('details', index => false);
+SELECT FROM tenancy.protect_by_path('remarks');
 CREATE TEMP TABLE protected AS SELECT s FROM shape();
 CREATE TEMP TABLE registered AS SELECT relation::text, tenant_column, column_type, global_keys, keys, undo FROM tenancy.protected_tables;
 INSERT INTO parents (tenant_id, id, name) VALUES (test_helpers.a(), 2, 'of a'), (test_helpers.b(), 3, 'of b');
@@ -63,6 +69,7 @@ SELECT is_empty($$SELECT s FROM shape() EXCEPT SELECT s FROM protected$$, 'a dry
 SELECT results_eq('SELECT tenancy.disable_tenancy()', 'TABLE promised', 'and says what is run');
 SELECT is(tenancy.is_enabled(), false, 'tenancy is off');
 SELECT is_empty('SELECT FROM tenancy.protected_tables', 'no table is protected');
+SELECT is_empty('SELECT FROM tenancy.indirect_tables', 'nor by a path');
 SELECT is_empty($$SELECT s FROM shape() WHERE s NOT LIKE '%tenant_id f' AND s NOT LIKE '% account f' EXCEPT SELECT s FROM before$$, 'besides columns, the schema is as before');
 SELECT test_helpers.act_as('app');
 SELECT is((SELECT count(*) FROM parents), 3::bigint, 'everybody sees all rows, with no tenant');
@@ -74,6 +81,7 @@ SELECT is(tenancy.is_enabled(), true, 'tenancy is on');
 SELECT results_eq('SELECT s FROM shape()', 'SELECT s FROM protected', 'the schema is as it was protected');
 SELECT results_eq('SELECT relation::text, tenant_column, column_type, global_keys, keys, undo FROM tenancy.protected_tables ORDER BY relation::text',
                   'SELECT * FROM registered ORDER BY relation', 'and registered');
+SELECT is((SELECT count(*) FROM tenancy.indirect_tables i WHERE NOT EXISTS (SELECT FROM tenancy.indirect_faults(i.relation))), 3::bigint, 'so are those with a path');
 SELECT results_eq('SELECT id, tenant_id FROM children WHERE id > 3 ORDER BY 1', $$VALUES (4, test_helpers.b()), (5, '00000000-0000-0000-0000-000000000002')$$, 'new rows are of their parents'' tenant');
 SELECT results_eq('SELECT id, tenant_id FROM grandchildren', 'VALUES (1, test_helpers.b())', 'over two steps');
 SELECT results_eq('SELECT id, tenant_id FROM parts', 'VALUES (1, test_helpers.a())', 'in partitions');

@@ -109,6 +109,7 @@ CREATE TABLE has_column (id integer PRIMARY KEY, tenant_id uuid NOT NULL DEFAULT
                          CONSTRAINT has_both UNIQUE (id, tenant_id));
 CREATE TABLE "Odd ""Schema"."odd, (""table""" ("the id" integer PRIMARY KEY, up integer CONSTRAINT "odd "" key" REFERENCES "Odd ""Schema"."odd, (""table""",
                                                node integer REFERENCES nodes);
+CREATE TABLE lines (id integer PRIMARY KEY, parent integer NOT NULL CONSTRAINT lines_parent REFERENCES parents);
 CREATE TABLE exempt (id integer PRIMARY KEY, mail text CONSTRAINT exempt_mail UNIQUE);
 CREATE TABLE of_exempt (id integer PRIMARY KEY, mail text REFERENCES exempt (mail) ON UPDATE CASCADE);
 END
@@ -120,14 +121,18 @@ DO \$\$
 DECLARE
     t regclass;
 BEGIN
+    PERFORM tenancy.unprotect(relation) FROM tenancy.indirect_tables;
     FOREACH t IN ARRAY ARRAY(
         SELECT c.oid::regclass FROM pg_class c
-        WHERE c.relkind IN ('r', 'p') AND c.relowner = 'keys_owner'::regrole AND c.relname <> 'outside'
+        WHERE c.relkind IN ('r', 'p') AND c.relowner = 'keys_owner'::regrole AND c.relname NOT IN ('outside', 'lines')
           AND NOT EXISTS (SELECT FROM pg_inherits i WHERE i.inhrelid = c.oid)
         ORDER BY md5(c.relname || '$2'))
     LOOP
         $1;
     END LOOP;
+    IF EXISTS (SELECT FROM tenancy.protected_tables) THEN
+        PERFORM tenancy.protect_by_path('lines');
+    END IF;
 END\$\$;
 RESET ROLE;
 SQL
@@ -160,6 +165,7 @@ for seed in 6 7; do
     dump two -s >"$work/restored.sql"
     ok "and its schema is the same" diff "$work/protected.sql" "$work/restored.sql"
     ok "there is nothing to protect" rows two "SELECT count(*) FROM tenancy.protected_tables p, tenancy.protect(p.relation) WHERE NOT EXISTS (SELECT FROM pg_inherits WHERE inhrelid = relation)" 0
+    ok "nor by a path" rows two "SELECT count(*), (SELECT count(*) FROM tenancy.indirect_faults('lines')) FROM tenancy.indirect_tables" "1|0"
     ok "what was restored is unprotected" sql two -c "$(each "$unprotect" $seed)"
     dump two -s >"$work/after.sql"
     ok "and its schema is as it was before the first protect(), to the byte" diff "$work/schema.sql" "$work/after.sql"

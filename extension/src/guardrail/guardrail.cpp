@@ -33,8 +33,10 @@ void look_at(const AlterTableStmt* statement, effects& found) {
         case AT_AlterColumnType:
             may_cause(found, "column_missing");
             break;
-        case AT_DropNotNull:
         case AT_DropConstraint: // since 18 a NOT NULL can be dropped by its name
+            may_cause(found, "path_missing");
+            [[fallthrough]];
+        case AT_DropNotNull:
             may_cause(found, "column_nullable");
             break;
         case AT_ColumnDefault:
