@@ -17,6 +17,16 @@ END;
 COMMENT ON FUNCTION tenancy.protect_statement(regclass, regclass) IS
 'the call that protects a table as another one is registered; internal';
 
+CREATE FUNCTION tenancy.isolated_tables() RETURNS SETOF regclass
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT p.relation FROM tenancy.protected_tables p
+    UNION ALL
+    SELECT i.relation FROM tenancy.indirect_tables i WHERE i.kind = 'path';
+END;
+
+COMMENT ON FUNCTION tenancy.isolated_tables() IS 'the tables whose rows belong to tenants, by a column or by a path; internal';
+
 CREATE FUNCTION tenancy.check() RETURNS TABLE (code text, severity text, object text, problem text, fix text)
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp

@@ -28,10 +28,11 @@ AS $$
         JOIN pg_class x ON x.oid = i.indexrelid AND NOT x.relispartition
         JOIN pg_am m ON m.oid = x.relam
     ), pins AS MATERIALIZED (
-        SELECT f.conindid, f.conname, f.conrelid::regclass AS child, f.confrelid::regclass AS parent
+        SELECT f.conindid, f.conname, f.conrelid::regclass AS child, f.confrelid::regclass AS parent,
+               EXISTS (SELECT FROM tenancy.indirect_tables i WHERE i.relation = f.conrelid) AS is_indirect
         FROM pg_constraint f
         WHERE f.contype = 'f' AND f.conparentid = 0
-          AND f.confrelid IN (SELECT p.relation FROM protected p)
+          AND f.confrelid IN (SELECT i FROM tenancy.isolated_tables() i)
           AND NOT EXISTS (SELECT FROM protected p WHERE p.relation = f.conrelid)
     )
     SELECT 'unique_across', 'warning', format('index %s', i.indexrelid::regclass),
@@ -42,7 +43,7 @@ AS $$
       AND NOT EXISTS (SELECT FROM pins n WHERE n.conindid = i.indexrelid)
     UNION ALL
     SELECT 'unique_pinned', 'info', format('index %s', i.indexrelid::regclass),
-           format('it stays unique for all tenants of %s while %s, which is not protected, refers to it by %I', i.relation, n.child, n.conname),
+           format('it stays unique for all tenants of %s while %s, which has no tenant column, refers to it by %I', i.relation, n.child, n.conname),
            format('SELECT tenancy.protect(%L)', n.child)
     FROM indexes i
     JOIN pins n ON n.conindid = i.indexrelid
@@ -52,6 +53,7 @@ AS $$
            format('its rows belong to rows of %s, and everybody sees those of all tenants', string_agg(DISTINCT n.parent::text, ', ')),
            format('SELECT tenancy.protect(%L)', n.child)
     FROM pins n
+    WHERE NOT n.is_indirect
     GROUP BY n.child
     UNION ALL
     SELECT 'foreign_key_across', 'warning', format('constraint %I on table %s', f.conname, child.relation),

@@ -11,7 +11,7 @@ AS $$
                         AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> r.ev_class
     ), over_protected AS (
         SELECT g.view, p.relation AS source
-        FROM tenancy.protected_tables p JOIN reading g ON g.source = p.relation
+        FROM tenancy.isolated_tables() p (relation) JOIN reading g ON g.source = p.relation
         UNION
         SELECT g.view, o.source FROM over_protected o JOIN reading g ON g.source = o.view
     ), views AS (
@@ -59,7 +59,7 @@ AS $$
            format('ALTER ROUTINE %s SECURITY INVOKER', f.oid::regprocedure)
     FROM own_functions f
     WHERE f.prosecdef AND f.owner_bypasses
-      AND EXISTS (SELECT FROM tenancy.protected_tables)
+      AND EXISTS (SELECT FROM tenancy.isolated_tables())
       AND EXISTS (SELECT FROM aclexplode(coalesce(f.proacl, acldefault('f', f.proowner))) a WHERE a.grantee <> f.proowner)
     UNION ALL
     -- The planner lets it see rows before the policies do.

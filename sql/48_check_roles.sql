@@ -32,7 +32,7 @@ AS $$
     SELECT 'app_role_owns', 'warning', format('table %s', p.relation),
            format('its owner %s is an application''s role, or one that it is a member of, and may take the protection away', c.relowner::regrole),
            format('Give the table to a role that no application uses: ALTER TABLE %s OWNER TO ...', p.relation)
-    FROM tenancy.protected_tables p
+    FROM tenancy.isolated_tables() p (relation)
     JOIN pg_class c ON c.oid = p.relation
     WHERE c.relowner IN (SELECT h.role FROM reach h)
     UNION ALL
@@ -45,7 +45,7 @@ AS $$
     CROSS JOIN pg_roles b
     WHERE b.oid = 10 -- the bootstrap superuser, who is always there
       AND n.nspowner IN (SELECT h.role FROM reach h)
-      AND EXISTS (SELECT FROM tenancy.protected_tables p JOIN pg_class c ON c.oid = p.relation WHERE c.relnamespace = n.oid)
+      AND EXISTS (SELECT FROM tenancy.isolated_tables() p (relation) JOIN pg_class c ON c.oid = p.relation WHERE c.relnamespace = n.oid)
     UNION ALL
     SELECT 'app_role_owns', 'warning', format('database %I', d.datname),
            format('its owner %s is an application''s role, or one that it is a member of, and may drop it and store settings for it', d.datdba::regrole),
@@ -80,7 +80,7 @@ AS $$
                   CASE WHEN a.grantee = 0 THEN 'everybody' ELSE 'role ' || a.grantee::regrole END, a.privilege_type),
            format('REVOKE %s%s ON %s FROM %s', a.privilege_type, coalesce(' (' || quote_ident(a.attname) || ')', ''), p.relation,
                   CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END)
-    FROM tenancy.protected_tables p
+    FROM tenancy.isolated_tables() p (relation)
     JOIN pg_class c ON c.oid = p.relation
     CROSS JOIN LATERAL (
         SELECT x.grantee, x.privilege_type, NULL::name AS attname FROM aclexplode(c.relacl) x

@@ -1,5 +1,20 @@
 -- check() about tables, their children and their policies.
 
+-- What an owner may know of the tables that are on their way in or out.
+CREATE FUNCTION tenancy.tables_in_change() RETURNS TABLE (relation regclass, migration integer, state text)
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT t.relation, m.id, m.state
+    FROM tenancy.migrations m JOIN tenancy.migration_tables t ON t.migration = m.id
+    WHERE m.state NOT IN ('enforced', 'undone') AND t.action IN ('column', 'path', 'share')
+    UNION ALL
+    SELECT d.relation, NULL, 'disabled' FROM tenancy.disabled_tables d;
+END;
+
+COMMENT ON FUNCTION tenancy.tables_in_change() IS
+'tables of a migration that is under way, and those that disable_tenancy() opened; internal';
+
 CREATE FUNCTION tenancy.check_tables() RETURNS TABLE (code text, severity text, object text, problem text, fix text)
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -8,6 +23,18 @@ AS $$
            format('DELETE FROM tenancy.protected_tables WHERE relation = %s', p.relation::oid)
     FROM tenancy.protected_tables p
     WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = p.relation)
+    UNION ALL
+    SELECT 'table_gone', 'warning', format('OID %s', i.relation::oid), 'a table that no longer exists is registered as protected',
+           format('DELETE FROM tenancy.indirect_tables WHERE relation = %s', i.relation::oid)
+    FROM tenancy.indirect_tables i
+    WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = i.relation)
+    UNION ALL
+    SELECT f.code, f.severity, format('table %s', i.relation), f.problem,
+           CASE WHEN i.kind = 'shared' THEN format('SELECT tenancy.share(%L)', i.relation)
+                WHEN f.code = 'path_missing' THEN format('Make the foreign key again; then SELECT tenancy.protect_by_path(%L, %L).', i.relation, i.path)
+                ELSE format('SELECT tenancy.protect_by_path(%L, %L)', i.relation, i.path) END
+    FROM tenancy.indirect_tables i
+    CROSS JOIN LATERAL tenancy.indirect_faults(i.relation) f
     UNION ALL
     SELECT f.code, f.severity, format('table %s', f.relation), f.problem,
            CASE f.code WHEN 'column_missing' THEN format('Rename the column back, or make it again and fill it; then %s.', s.statement)
@@ -43,10 +70,27 @@ AS $$
            OR tenancy.has_tenant_key(c.oid, a.attname))
       AND c.relnamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace, 'pg_toast'::regnamespace)
       AND NOT EXISTS (SELECT FROM tenancy.protected_tables p WHERE p.relation = c.oid)
+      AND NOT EXISTS (SELECT FROM tenancy.indirect_tables p WHERE p.relation = c.oid)
+      AND c.oid NOT IN (SELECT t.relation FROM tenancy.tables_in_change() t)
       AND NOT EXISTS (SELECT FROM pg_inherits i WHERE i.inhrelid = c.oid)
       AND NOT EXISTS (SELECT FROM pg_depend d
                       WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
     GROUP BY c.oid
+    UNION ALL
+    SELECT 'migration_open', 'info', format('migration %s', t.migration),
+           format('it is %s, and %s of its tables are not protected yet', t.state,
+                  count(*) FILTER (WHERE t.relation NOT IN (SELECT i FROM tenancy.isolated_tables() i))),
+           'Run it to the end with tenancyctl migrate run --to enforced, or take it back with tenancyctl migrate undo.'
+    FROM tenancy.tables_in_change() t
+    WHERE t.migration IS NOT NULL
+    GROUP BY t.migration, t.state
+    UNION ALL
+    SELECT 'tenancy_disabled', 'info', format('database %I', current_database()),
+           format('tenancy is turned off, and %s tables are open as in an application with one tenant', count(*)),
+           'SELECT tenancy.enable_tenancy()'
+    FROM tenancy.tables_in_change() t
+    WHERE t.migration IS NULL
+    HAVING count(*) > 0
     UNION ALL
     -- Policies do not reach the rows of another server.
     SELECT 'foreign_table_granted', 'error', format('foreign table %s', c.oid::regclass),
@@ -73,13 +117,15 @@ AS $$
            format('it publishes the rows of all tenants of %s', p.relation),
            CASE WHEN r.prrelid IS NULL THEN 'Name the tables of the publication one by one with a row filter for the tenant, as tenancy.publish_tenant() does.'
                 ELSE format('ALTER PUBLICATION %I DROP TABLE %s', b.pubname, p.relation) END
-    FROM tenancy.protected_tables p
+    FROM (SELECT p.relation, p.tenant_column FROM tenancy.protected_tables p
+          UNION ALL
+          SELECT i.relation, NULL FROM tenancy.indirect_tables i WHERE i.kind = 'path') p
     JOIN pg_class c ON c.oid = p.relation
     CROSS JOIN pg_publication b
     LEFT JOIN pg_publication_rel r ON r.prpubid = b.oid AND r.prrelid = c.oid
     WHERE b.puballtables
-       OR r.prrelid IS NOT NULL AND p.tenant_column IS NOT NULL
-          AND strpos(coalesce(pg_get_expr(r.prqual, r.prrelid), ''), quote_ident(p.tenant_column)) = 0
+       OR r.prrelid IS NOT NULL
+          AND (p.tenant_column IS NULL OR strpos(coalesce(pg_get_expr(r.prqual, r.prrelid), ''), quote_ident(p.tenant_column)) = 0)
        OR EXISTS (SELECT FROM pg_publication_namespace n WHERE n.pnpubid = b.oid AND n.pnnspid = c.relnamespace)
     UNION ALL
     SELECT 'guard_off', 'error', format('event trigger %I', t.evtname), 'changes that weaken a protection are not noticed',

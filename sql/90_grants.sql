@@ -104,6 +104,8 @@ BEGIN ATOMIC
         ('owner', 'unprotect_tables(regclass[], boolean, boolean)'),
         ('owner', 'unprotect(regclass, boolean, boolean)'),
         ('owner', 'protect_statement(regclass, regclass)'),
+        ('owner', 'isolated_tables()'),
+        ('owner', 'tables_in_change()'),
         ('owner', 'check_tables()'),
         ('owner', 'with_tenant_first(text, text)'),
         ('owner', 'check_keys()'),

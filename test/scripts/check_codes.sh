@@ -6,9 +6,9 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
 # A finding begins with its code and its severity, a literal or a CASE of literals.
 awk '
     FNR == 1 { inside = 0 }
-    FILENAME ~ /registry/ && /^CREATE FUNCTION/ { inside = 0 }
-    FILENAME ~ /registry/ && /^CREATE FUNCTION tenancy\.all_faults/ { inside = 1 }
-    FILENAME ~ /registry/ && !inside { next }
+    FILENAME ~ /registry|paths/ && /^CREATE FUNCTION/ { inside = 0 }
+    FILENAME ~ /registry|paths/ && /^CREATE FUNCTION tenancy\.(all|indirect)_faults/ { inside = 1 }
+    FILENAME ~ /registry|paths/ && !inside { next }
     match($0, /SELECT .([a-z_]+).( AS code)?, (.(error|warning|info).|CASE .* END)/) {
         text = substr($0, RSTART + 7)
         split(text, quoted, "\047")
@@ -19,7 +19,7 @@ awk '
             print code, substr(text, RSTART + 1, RLENGTH - 2)
             text = substr(text, RSTART + RLENGTH)
         }
-    }' sql/48_check*.sql sql/51_stores.sql sql/40_registry.sql | sort -u >"$work/source"
+    }' sql/48_check*.sql sql/51_stores.sql sql/40_registry.sql sql/43_paths.sql | sort -u >"$work/source"
 awk -F'|' '/^## What pentest/ { exit } /^\| `/ { gsub(/[` ]/, "", $2); n = split($3, s, ","); for (i = 1; i <= n; i++) { gsub(/ /, "", s[i]); print $2, s[i] } }' \
     docs/check.md | sort -u >"$work/documented"
 
