@@ -1,11 +1,11 @@
 # What a migration does to the application that runs beside it: an application's tables are given tenants while a writer
-# inserts, updates and reads at a steady rate. Rows a second of the backfill, the writer's latencies before and during, and
+# inserts, updates and reads at a steady rate. Rows a second of the backfill, the writer's latencies with and without it, and
 # the WAL that was written and that lay in pg_wal at most. Then plan_migration() on a thousand tables. ROWS=1000000 for
 # less, BATCH_MS and PAUSE to try other paces. Expects TENANCY_TEST_URL, a superuser's conninfo, pgbench and tenancyctl.
 set -euo pipefail
 
 rows=${ROWS:-5000000} users=$((${ROWS:-5000000} / 500 + 1))
-rate=${RATE:-200} clients=4
+rate=${RATE:-200} clients=4 window=${WINDOW:-15}
 work=$(mktemp -d)
 watcher= writing=
 trap 'kill $watcher $writing 2>/dev/null || true; rm -rf "$work"' EXIT
@@ -35,49 +35,58 @@ UPDATE notes SET title = 'another title', changed_at = now() WHERE id = :note;
 SELECT count(*) FROM notes WHERE user_id = :user;
 END
 
-# writer SECONDS NAME: logs the microseconds of each transaction, without the time it waited for its turn. Where it runs in
+# writer SECONDS: logs the microseconds of each transaction, without the time it waited for its turn. Where it runs in
 # the background, its process is pgbench itself.
 writer() {
     cd "$work"
-    exec pgbench -n -M prepared -c "$clients" -j 1 -R "$rate" -T "$1" -f writer.sql -l --log-prefix="$2" "$db" >"$2.out" 2>&1
+    exec pgbench -n -M prepared -c "$clients" -j 1 -R "$rate" -T "$1" -f writer.sql -l --log-prefix=writer "$db" >writer.out 2>&1
 }
-# latencies NAME FROM TO: the quantiles of what began between two times, in milliseconds
+# latencies WINDOWS: the quantiles of what the writer began within these times, in milliseconds
 latencies() {
-    cat "$work/$1".* | awk -v from="$2" -v to="$3" 'NF >= 6 && $5 >= from && $5 < to { print ($3 - $7) / 1000 }' | sort -n |
+    awk 'FNR == NR { from[FNR] = $1 + 1; to[FNR] = $2; n = FNR; next }
+         NF >= 6 { for (i = 1; i <= n; i++) if ($5 >= from[i] && $5 < to[i]) { print ($3 - $7) / 1000; break } }' "$1" "$work"/writer.[0-9]* | sort -n |
         awk '{ a[NR] = $1 } END { printf "%d %.2f %.2f %.2f %.2f", NR, a[int((NR + 1) / 2)], a[int(NR * 0.99)], a[int(NR * 0.999)], a[NR] }'
 }
 seconds() { date +%s; }
 
 echo "machine: $(nproc) cores, load $(cut -d' ' -f1-3 /proc/loadavg)"
-(writer 30 before)
-before=$(latencies before 0 9999999999)
-
-sql "$db" -c "SELECT tenancy.start_migration('personal')" >/dev/null
+sql "$db" -c "SELECT tenancy.start_migration('personal')" ${BATCH_MS:+-c "SELECT tenancy.tune_migration(batch_ms => $BATCH_MS)"} \
+    ${PAUSE:+-c "SELECT tenancy.tune_migration(pause_factor => $PAUSE)"} >/dev/null
 start_lsn=$(sql "$db" -c 'SELECT pg_current_wal_lsn()')
 (while :; do sql "$db" -c 'SELECT sum(size) FROM pg_ls_waldir()'; sleep 1; done >"$work/wal" 2>/dev/null) &
 watcher=$!
-writer 7200 during &
+writer 7200 &
 writing=$!
+# The migration runs and pauses in turns, so that both are measured beside whatever else the machine does.
 sleep 2
-began=$(seconds)
-"$ctl" --db "$db" -q migrate run --to trial ${BATCH_MS:+--batch-ms $BATCH_MS} ${PAUSE:+--pause $PAUSE}
-ended=$(seconds)
-kill "$writing"
-wait "$writing" 2>/dev/null || true
-writing=
-kill "$watcher" && wait "$watcher" 2>/dev/null || true
-watcher=
-during=$(latencies during "$began" "$ended")
+while :; do
+    began=$(seconds)
+    (sleep "$window" && sql "$db" -c 'SELECT tenancy.pause_migration()' >/dev/null) &
+    pauser=$!
+    "$ctl" --db "$db" -q migrate run --to trial 2>"$work/said" && finished=1 || finished=
+    echo "$began $(seconds)" >>"$work/running"
+    [[ -z $finished ]] || break
+    grep -q 'is paused' "$work/said" || { cat "$work/said" && exit 1; }
+    wait "$pauser"
+    began=$(seconds)
+    sleep "$window"
+    echo "$began $(seconds)" >>"$work/paused"
+    sql "$db" -c 'SELECT tenancy.resume_migration()' >/dev/null
+done
+kill "$pauser" 2>/dev/null || true
+kill "$writing" "$watcher"
+wait "$writing" "$watcher" 2>/dev/null || true
+writing= watcher=
+during=$(latencies "$work/running")
+before=$(latencies "$work/paused")
 
 printf '\n%-28s %8s %8s %8s %8s %8s\n' 'writer, milliseconds' n p50 p99 p99.9 max
 # shellcheck disable=SC2086
-printf '%-28s %8s %8s %8s %8s %8s\n' before $before during $during
-awk -v b="$(cut -d' ' -f3 <<<"$before")" -v d="$(cut -d' ' -f3 <<<"$during")" 'BEGIN { printf "p99 during / before: %.2f\n", d / b }'
+printf '%-28s %8s %8s %8s %8s %8s\n' 'migration paused' $before 'migration running' $during
+awk -v b="$(cut -d' ' -f3 <<<"$before")" -v d="$(cut -d' ' -f3 <<<"$during")" 'BEGIN { printf "p99 running / paused: %.2f\n", d / b }'
 sql "$db" <<END
-SELECT format('%s steps in %s s; backfill of notes: %s rows in %s s, %s rows/s (at work %s rows/s)',
-              (SELECT count(*) FROM tenancy.migration_steps WHERE state = 'done'), $ended - $began, rows_done,
-              round(extract(epoch FROM finished_at - started_at)), round(rows_done / extract(epoch FROM finished_at - started_at)),
-              round(rows_done / seconds))
+SELECT format('backfill of notes: %s rows, %s rows/s while at work, %s rows/s with the pauses that it makes itself', rows_done,
+              round(rows_done / seconds), round(rows_done / seconds / (1 + ${PAUSE:-1})))
 FROM tenancy.migration_steps WHERE kind = 'backfill' AND relation = 'notes'::regclass;
 SELECT format('step %s: %s, %s s, gave way %s times', step, kind, round(extract(epoch FROM finished_at - started_at)::numeric, 1), attempts)
 FROM tenancy.migration_steps WHERE extract(epoch FROM finished_at - started_at) > 2 OR attempts > 0 ORDER BY step;
