@@ -53,6 +53,10 @@ BEGIN
         EXECUTE format('UPDATE %I SET embedding = random_vector($1)::vector WHERE id IN (SELECT id FROM %1$I ORDER BY random() LIMIT $2)', chunks)
         USING dimensions, how_many;
     ELSIF what < 0.65 THEN
+        IF corpus NOT LIKE '_h' THEN
+            EXECUTE format('UPDATE %I SET embedding = replace(replace(random_vector($1), '','', (array[''e-30,'', ''e30,'', ''e-10,''])[1 + floor(random() * 3)::integer]), '']'', ''e20]'')::vector
+                            WHERE id IN (SELECT id FROM %1$I ORDER BY random() LIMIT 3)', chunks) USING dimensions;
+        END IF;
         EXECUTE format('UPDATE %I SET content = content || ''!'' WHERE random() < 0.3', chunks);
     ELSIF what < 0.7 THEN
         EXECUTE format('UPDATE %I SET id = gen_random_uuid() WHERE id IN (SELECT id FROM %1$I ORDER BY random() LIMIT $1)', chunks) USING how_many;
@@ -90,9 +94,13 @@ BEGIN
             END IF;
         EXCEPTION WHEN division_by_zero THEN NULL;
         END;
-        query := random_vector(dimensions);
+        -- Sometimes nothing, or numbers whose squares are none.
+        query := CASE WHEN random() < 0.05 THEN '[0' || repeat(',0', dimensions - 1) || ']' ELSE random_vector(dimensions) END;
+        IF random() < 0.1 AND corpus NOT LIKE '_h' THEN
+            query := replace(replace(query, ',', (array['e-30,', 'e25,', 'e38,'])[1 + floor(random() * 3)::integer]), ']', 'e20]');
+        END IF;
         wanted := (array[1, 3, 10, 40, 1000])[1 + floor(random() * 5)::integer];
-        threshold := CASE WHEN random() < 0.3 THEN random() END;
+        threshold := CASE WHEN random() < 0.4 THEN (array[random(), random() - 0.5, 0, 1, -1, 5, 'Infinity', '-Infinity', '1e-300'])[1 + floor(random() * 9)::integer] END;
         filter := CASE WHEN random() < 0.3 THEN '{"even": true}'::jsonb END;
         found := answer(corpus, query, wanted, threshold, filter, NULL);
         should := expected(corpus, query, wanted, threshold, filter, NULL);
