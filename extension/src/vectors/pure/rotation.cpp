@@ -19,7 +19,19 @@ std::uint64_t next_random(std::uint64_t& state) noexcept {
 
 /// Additions and one multiplication each, so wider registers give the same bits.
 void transform(float* values, std::size_t power) noexcept {
-    for (std::size_t half = 1; half < power; half *= 2) {
+    std::size_t half = 1;
+    if (power >= 4) {
+        // The first two rounds in one, four numbers at a time; the same sums in the same order.
+        for (float* four = values; four < values + power; four += 4) {
+            float a = four[0] + four[1], b = four[0] - four[1], c = four[2] + four[3], d = four[2] - four[3];
+            four[0] = a + c;
+            four[1] = b + d;
+            four[2] = a - c;
+            four[3] = b - d;
+        }
+        half = 4;
+    }
+    for (; half < power; half *= 2) {
         for (std::size_t begin = 0; begin < power; begin += 2 * half) {
             float* left = values + begin;
             float* right = left + half;
