@@ -282,6 +282,7 @@ BEGIN
                              WHEN 'existing' THEN ARRAY[tenant_column] ELSE '{}' END AS columns,
                CASE s.source WHEN 'expression' THEN k.chosen ->> 'expression' END AS expression,
                CASE WHEN k.action = 'protected' THEN 'is protected already'
+                    WHEN EXISTS (SELECT FROM tenancy.indirect_tables i WHERE i.relation = c) THEN 'is shared or protected by a path already'
                     WHEN k.action IN ('leave', 'share') THEN 'as was asked for'
                     WHEN s.source = 'anchor' THEN format('each row is a tenant of its own, by column %I', tenancy.single_key(c))
                     WHEN s.source = 'existing' THEN format('its column %I says the tenant', tenant_column)
@@ -289,8 +290,10 @@ BEGIN
                     ELSE 'its rows belong to the default tenant' END AS detail
         FROM tenancy.migration_candidates(schemas) c
         CROSS JOIN LATERAL (
-            SELECT coalesce(options -> 'tables' -> c::text, '{}') AS chosen,
+            SELECT CASE WHEN EXISTS (SELECT FROM tenancy.indirect_tables i WHERE i.relation = c) THEN '{"action": "leave"}'
+                        ELSE coalesce(options -> 'tables' -> c::text, '{}') END AS chosen,
                    CASE WHEN EXISTS (SELECT FROM tenancy.protected_tables p WHERE p.relation = c) THEN 'protected'
+                        WHEN EXISTS (SELECT FROM tenancy.indirect_tables i WHERE i.relation = c) THEN 'leave'
                         ELSE coalesce(options -> 'tables' -> c::text ->> 'action', 'column') END AS action,
                    EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c AND a.attname = tenant_column AND a.attnum > 0
                              AND NOT a.attisdropped) AS has_column) k

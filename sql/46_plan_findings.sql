@@ -308,6 +308,22 @@ AS $$
                      AND g.tgtype & 16 <> 0
     WHERE t.gets_column AND t.source <> 'system'
     UNION ALL
+    SELECT t.relation, 'path_impossible', 'error', format('table %s', t.relation), w.why, 'Choose column for this table: it gets a tenant column of its own.'
+    FROM t
+    CROSS JOIN LATERAL (
+        SELECT CASE
+            WHEN t.relkind = 'p' OR EXISTS (SELECT FROM pg_inherits i WHERE i.inhparent = t.relation) THEN 'it is partitioned or has inheritance children'
+            WHEN t.columns = '{}' OR NOT EXISTS (
+                SELECT FROM pg_constraint f WHERE f.conrelid = t.relation AND f.confrelid = t.parent AND f.contype = 'f'
+                  AND tenancy.columns_named(f.conrelid, f.conkey) = t.columns)
+                THEN 'no foreign key leads from it to a table that has a tenant'
+            WHEN EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = t.relation AND a.attname = ANY (t.columns) AND NOT a.attnotnull)
+                THEN format('column %s may be null, and a row that refers to nothing would have no tenant', array_to_string(t.columns, ', '))
+            WHEN EXISTS (SELECT FROM pg_constraint f WHERE f.conrelid = t.relation AND f.confrelid = t.relation AND f.contype = 'f')
+                THEN 'it refers to itself, which a policy cannot check'
+        END AS why) w
+    WHERE t.action = 'path' AND w.why IS NOT NULL
+    UNION ALL
     SELECT t.relation, 'own_policies', 'warning', format('table %s', t.relation),
            'it has row level security of its own: the trial counts only what its policies let through, and its permissive policies stay',
            format('Look at them: SELECT * FROM pg_policies WHERE schemaname || ''.'' || tablename = %L', t.relation)
@@ -319,12 +335,12 @@ AS $$
     FROM t JOIN pg_constraint f ON f.conrelid = t.relation AND f.contype = 'f' AND f.condeferrable AND f.confrelid = t.parent
     WHERE t.gets_column AND tenancy.columns_named(f.conrelid, f.conkey) = t.columns
     UNION ALL
-    SELECT t.relation, 'no_path', 'warning', format('table %s', t.relation),
+    SELECT t.relation, 'no_path', CASE WHEN t.overrides ? 'action' THEN 'error' ELSE 'warning' END, format('table %s', t.relation),
            format('no reference leads from it to %s: it is left as it is, and all tenants share it',
                   coalesce(options ->> 'users', 'a table with column ' || (options ->> 'tenant_column'))),
            format('Say whose its rows are: tables => {%1$s: {"column": "...", "parent": "..."}}, or {"strategy": "system"}; or that they are everybody''s: {%1$s: "share"}.',
                   to_json(t.relation::text))
-    FROM t WHERE t.action = 'leave' AND NOT t.overrides ? 'action'
+    FROM t WHERE t.action = 'leave' AND coalesce(t.overrides ->> 'action', '') NOT IN ('leave', 'share')
     UNION ALL
     SELECT v.source::regclass, CASE c.relkind WHEN 'm' THEN 'materialized_view' ELSE 'view_as_owner' END, 'warning',
            format('%s %s', CASE c.relkind WHEN 'm' THEN 'materialized view' ELSE 'view' END, c.oid::regclass),

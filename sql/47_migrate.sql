@@ -212,6 +212,16 @@ RETURN format('CREATE INDEX %s%I ON %s (%I)',
 COMMENT ON FUNCTION tenancy.tenant_index_statement(regclass, name, text, boolean) IS
 'the statement that makes the index that leads with the tenant column; internal';
 
+CREATE FUNCTION tenancy.path_of(this tenancy.migration_tables) RETURNS name
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+RETURN (SELECT f.conname FROM pg_constraint f
+        WHERE f.conrelid = (this).relation AND f.confrelid = (this).parent AND f.contype = 'f'
+          AND tenancy.columns_named(f.conrelid, f.conkey) = (this).columns
+        ORDER BY f.conname LIMIT 1);
+
+COMMENT ON FUNCTION tenancy.path_of(tenancy.migration_tables) IS 'the foreign key by which a table reaches its tenant, or null; internal';
+
 -- The steps of one table, in the order in which they are done; each phase of all tables comes before the next phase.
 CREATE FUNCTION tenancy.table_steps(this tenancy.migration_tables, options jsonb, planned tenancy.migration_tables[])
 RETURNS TABLE (phase text, stage integer, kind text, relation regclass, statement text)
@@ -279,7 +289,8 @@ BEGIN
             CASE WHEN this.overrides ? 'global_keys' THEN format(', global_keys => %L',
                 ARRAY(SELECT k FROM jsonb_array_elements_text(this.overrides -> 'global_keys') k)::text) ELSE '' END);
     ELSIF this.action = 'path' THEN
-        RETURN QUERY SELECT 'enforce', 10, 'protect', this.relation, format('SELECT tenancy.protect_by_path(%L)', this.relation);
+        RETURN QUERY SELECT 'enforce', 10, 'protect', this.relation, format('SELECT tenancy.protect_by_path(%L, %L)', this.relation,
+            tenancy.path_of(this));
     ELSIF this.action = 'share' THEN
         RETURN QUERY SELECT 'enforce', 11, 'share', this.relation, format('SELECT tenancy.share(%L)', this.relation);
     END IF;

@@ -253,6 +253,11 @@ BEGIN
         END LOOP;
     WHEN 'protect' THEN
         PERFORM tenancy.protect_migrated(migration, this);
+    WHEN 'share' THEN
+        UPDATE tenancy.migration_tables t
+        SET before = (SELECT jsonb_build_object('acl', to_jsonb(c.relacl::text[])) FROM pg_class c WHERE c.oid = this.relation)
+        WHERE t.migration = this.migration AND t.relation = this.relation AND t.before IS NULL;
+        EXECUTE this.statement;
     ELSE
         IF NOT tenancy.statement_is_done(this.statement, this.relation) THEN
             EXECUTE this.statement;

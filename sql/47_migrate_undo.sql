@@ -104,6 +104,34 @@ END;
 COMMENT ON FUNCTION tenancy.restore_statements(tenancy.migration_tables, name) IS
 'the statements that make a table what it was before a migration, where it is not protected; internal';
 
+-- share() takes privileges of the applications' roles, and gives them SELECT.
+CREATE FUNCTION tenancy.grants_before(this tenancy.migration_tables) RETURNS SETOF text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    WITH was AS (
+        SELECT a.grantee, a.privilege_type, a.is_grantable
+        FROM aclexplode(ARRAY(SELECT e::aclitem FROM jsonb_array_elements_text(
+            CASE jsonb_typeof((this).before -> 'acl') WHEN 'array' THEN (this).before -> 'acl' ELSE '[]' END) e)) a
+    ), stands AS (
+        SELECT a.grantee, a.privilege_type, a.is_grantable FROM pg_class c CROSS JOIN aclexplode(c.relacl) a WHERE c.oid = (this).relation
+    )
+    SELECT format('GRANT %s ON %s TO %s%s', w.privilege_type, (this).relation,
+                  CASE w.grantee WHEN 0 THEN 'PUBLIC' ELSE w.grantee::regrole::text END,
+                  CASE WHEN w.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END)
+    FROM (SELECT * FROM was EXCEPT SELECT * FROM stands) w
+    UNION ALL
+    SELECT format('REVOKE %s ON %s FROM %s', s.privilege_type, (this).relation,
+                  CASE s.grantee WHEN 0 THEN 'PUBLIC' ELSE s.grantee::regrole::text END)
+    FROM stands s
+    WHERE (this).before ? 'acl' AND s.privilege_type = 'SELECT'
+      AND NOT EXISTS (SELECT FROM was w WHERE w.grantee = s.grantee AND w.privilege_type = 'SELECT')
+      AND s.grantee <> (SELECT c.relowner FROM pg_class c WHERE c.oid = (this).relation);
+END;
+
+COMMENT ON FUNCTION tenancy.grants_before(tenancy.migration_tables) IS
+'the statements that give the privileges on a shared table back as they were; internal';
+
 CREATE FUNCTION tenancy.undo_table(migration tenancy.migrations, this tenancy.migration_tables) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -120,10 +148,15 @@ BEGIN
     IF this.action <> 'share' OR EXISTS (SELECT FROM tenancy.protected_tables p WHERE p.relation = this.relation) THEN
         EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', this.relation);
     END IF;
-    IF EXISTS (SELECT FROM tenancy.protected_tables p WHERE p.relation = this.relation) THEN
+    IF EXISTS (SELECT FROM tenancy.protected_tables p WHERE p.relation = this.relation)
+       OR EXISTS (SELECT FROM tenancy.indirect_tables i WHERE i.relation = this.relation) THEN
         PERFORM tenancy.unprotect(this.relation);
     END IF;
-    IF this.before IS NOT NULL THEN
+    IF this.action = 'share' THEN
+        FOR statement IN SELECT tenancy.grants_before(this) LOOP
+            EXECUTE statement;
+        END LOOP;
+    ELSIF this.before IS NOT NULL THEN
         FOR statement IN SELECT tenancy.drop_prepared(migration, this.relation) LOOP
             EXECUTE statement;
         END LOOP;
