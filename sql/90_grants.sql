@@ -322,6 +322,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     corpus record;
+    shared regclass;
 BEGIN
     IF trust IS NULL OR trust NOT IN ('credential', 'session', 'pooled') THEN
         RAISE EXCEPTION USING ERRCODE = '22023',
@@ -344,6 +345,12 @@ BEGIN
     END IF;
     FOR corpus IN SELECT c.name FROM tenancy.corpora c LOOP
         PERFORM tenancy.grant_corpus(corpus.name, role);
+    END LOOP;
+    FOR shared IN
+        SELECT i.relation FROM tenancy.indirect_tables i JOIN pg_class c ON c.oid = i.relation
+        WHERE i.kind = 'shared' AND pg_has_role(c.relowner, 'USAGE')
+    LOOP
+        EXECUTE format('GRANT SELECT ON %s TO %s', shared, role);
     END LOOP;
 END
 $$;

@@ -1,6 +1,6 @@
 -- Tables that reach their tenant by a foreign key, over one step and over two, and shared reference tables.
 BEGIN;
-SELECT plan(70);
+SELECT plan(75);
 
 SELECT test_helpers.make_tenants();
 SELECT test_helpers.make_role('app') AS app \gset
@@ -123,6 +123,19 @@ SELECT test_helpers.act_as('owner');
 SELECT lives_ok($$INSERT INTO countries VALUES ('CH', 'Switzerland')$$, 'its owner does');
 SELECT test_helpers.run(format('GRANT INSERT ON countries TO %I', :'app'));
 SELECT results_eq($$SELECT code FROM tenancy.indirect_faults('countries')$$, $$VALUES ('shared_writable')$$, 'a grant is found');
+SELECT test_helpers.act_as_superuser();
+SELECT results_eq($$SELECT code, fix FROM tenancy.check() WHERE code = 'shared_writable'$$, $$VALUES ('shared_writable', 'SELECT tenancy.share(''public.countries'')')$$, 'by check() too');
+SELECT test_helpers.make_role('later');
+SELECT ok(has_table_privilege(test_helpers.role_name('later'), 'countries', 'SELECT'), 'a later application reads it');
+SET LOCAL session_replication_role = replica;
+ALTER TABLE tasks DISABLE ROW LEVEL SECURITY;
+ALTER POLICY tenancy_read ON tasks USING (true);
+SET LOCAL session_replication_role = origin;
+SELECT results_eq($$SELECT code, fix FROM tenancy.check() WHERE object = 'table public.tasks'$$,
+    $$VALUES ('policy_changed', 'SELECT tenancy.protect_by_path(''public.tasks'', ''of_project'')'), ('rls_off', 'SELECT tenancy.protect_by_path(''public.tasks'', ''of_project'')')$$, 'what went round the guard is found');
+SELECT lives_ok($$SELECT tenancy.protect_by_path('tasks')$$, 'and repaired');
+SELECT is_empty($$SELECT FROM tenancy.check() WHERE object = 'table public.tasks'$$, 'for good');
+SELECT test_helpers.act_as('owner');
 SELECT lives_ok($$SELECT tenancy.share('countries')$$, 'and taken back');
 SELECT is_empty($$SELECT tenancy.indirect_faults('countries')$$, 'for good');
 SELECT lives_ok($$SELECT tenancy.unprotect('countries')$$, 'it is shared no more');
