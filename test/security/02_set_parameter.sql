@@ -42,7 +42,7 @@ FROM (VALUES
     ('WITH s AS MATERIALIZED (SELECT {}) SELECT n.* FROM s, notes n'),
     ('SELECT * FROM notes ORDER BY {}'),
     ('SELECT * FROM notes WHERE {} IS NOT NULL'),
-    ('SELECT * FROM notes GROUP BY id, {} HAVING {} IS NOT NULL'),
+    ('SELECT id FROM notes GROUP BY id, {} HAVING {} IS NOT NULL'),
     ('SELECT * FROM notes LIMIT length({})'),
     ('UPDATE notes SET body = {}'),
     ('DELETE FROM notes RETURNING {}'),

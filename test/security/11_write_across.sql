@@ -20,7 +20,7 @@ FROM (VALUES
     ('INSERT INTO notes VALUES (9, ''00000000-0000-0000-0000-00000000dead'', ''x'')'),
     ('INSERT INTO notes VALUES (9, test_helpers.a(), ''x''), (10, test_helpers.b(), ''x'')'),
     ('INSERT INTO notes VALUES (9, test_helpers.b(), ''x'') ON CONFLICT DO NOTHING'),
-    ('INSERT INTO notes VALUES (1, test_helpers.b(), ''x'') ON CONFLICT (id) DO UPDATE SET body = ''x'''),
+    ('INSERT INTO notes VALUES (1, test_helpers.b(), ''x'') ON CONFLICT (tenant_id, id) DO UPDATE SET body = ''x'''),
     ('WITH i AS (INSERT INTO notes VALUES (9, test_helpers.b(), ''x'') RETURNING *) SELECT * FROM i'),
     ('MERGE INTO notes USING (VALUES (9)) v (id) ON notes.id = v.id WHEN NOT MATCHED THEN INSERT VALUES (v.id, test_helpers.b(), ''x'')')
 ) AS tries (statement);
@@ -31,7 +31,7 @@ FROM (VALUES
     ('UPDATE notes SET tenant_id = test_helpers.b() WHERE id = 1'),
     ('UPDATE notes SET tenant_id = NULL WHERE id = 1'),
     ('UPDATE notes SET (tenant_id, body) = (SELECT test_helpers.b(), ''x'') WHERE id = 1'),
-    ('INSERT INTO notes (id) VALUES (1) ON CONFLICT (id) DO UPDATE SET tenant_id = test_helpers.b()'),
+    ('INSERT INTO notes (id) VALUES (1) ON CONFLICT (tenant_id, id) DO UPDATE SET tenant_id = test_helpers.b()'),
     ('MERGE INTO notes USING (VALUES (1)) v (id) ON notes.id = v.id WHEN MATCHED THEN UPDATE SET tenant_id = test_helpers.b()')
 ) AS tries (statement);
 SELECT is(run(statement), 0::bigint, statement)
@@ -51,7 +51,7 @@ SELECT throws_ok('COPY notes FROM ''/dev/null''', '42501', NULL, 'COPY FROM a fi
 SELECT lives_ok('INSERT INTO notes (id, body) VALUES (3, ''new'')', 'an insert without the tenant');
 SELECT results_eq('SELECT tenant_id FROM notes WHERE id = 3', format('VALUES (%L::uuid)', a()), 'gets it from the context');
 SELECT is(run('INSERT INTO notes VALUES (4, test_helpers.a(), ''x'')'), 1::bigint, 'an insert that names A');
-SELECT is(run('INSERT INTO notes (id, body) VALUES (3, ''x'') ON CONFLICT (id) DO UPDATE SET body = ''again'''), 1::bigint,
+SELECT is(run('INSERT INTO notes (id, body) VALUES (3, ''x'') ON CONFLICT (tenant_id, id) DO UPDATE SET body = ''again'''), 1::bigint,
           'ON CONFLICT on an own row');
 SELECT is(run('UPDATE notes SET body = ''mine'' WHERE id = 1'), 1::bigint, 'an update of an own row');
 SELECT is(run('UPDATE notes SET tenant_id = tenant_id, body = ''mine too'' WHERE id = 1'), 1::bigint,
