@@ -63,9 +63,9 @@ as_role() {
 SELECT tenancy.set_tenant('$1', is_local => false) \\g /dev/null
 SET ROLE $2;
 SELECT measured(20) \\g /dev/null
-SELECT measured(200) AS store \\gset
+SELECT measured(200) AS store \gset
 SET tenancy.use_stores = off;
-SELECT measured($3) AS rows \\gset
+SELECT measured($3) AS rows \gset
 RESET ROLE;
 INSERT INTO result (tenant, chunks, role, by_store, by_rows)
 SELECT '$4', count(*), '$2', :'store', :'rows' FROM chunks WHERE tenant_id = tenancy.current_tenant_id();
@@ -87,7 +87,7 @@ sql "$database" -c "CALL fill('other', 5000, 10)"
 as_role middle bench_reader 20 '5,000, another grew to 50,000'
 same=$([[ $(answers) == "$alone" ]] && echo identical || echo DIFFERENT)
 
-sql "$database" -c '\pset format aligned' -c '\pset tuples_only off' -c '\pset footer off' <<'END'
+sql "$database" <<'END'
 \pset format aligned
 \pset tuples_only off
 \pset footer off
@@ -103,7 +103,7 @@ echo "answers of the tenant of 5,000 after another one grew: $same"
 # One chunk at a time, each a transaction, and 5,000 in one statement; without the store its triggers are gone, not its rows.
 write() {
     sql "$database" <<END
-SELECT id AS tenant FROM tenancy.tenants WHERE slug = 'other' \\gset
+SELECT id AS tenant FROM tenancy.tenants WHERE slug = 'other' \gset
 CREATE OR REPLACE PROCEDURE write(tenant uuid, first integer) LANGUAGE plpgsql AS \$\$
 BEGIN
     FOR n IN first + 1..first + 1000 LOOP
@@ -111,11 +111,11 @@ BEGIN
         COMMIT;
     END LOOP;
 END \$\$;
-SELECT clock_timestamp() AS began \\gset
+SELECT clock_timestamp() AS began \gset
 CALL write(:'tenant', $1);
-SELECT extract(epoch FROM clock_timestamp() - :'began') * 1000, clock_timestamp() AS began \\gset single_
+SELECT extract(epoch FROM clock_timestamp() - :'began') * 1000 AS took, clock_timestamp() AS began \gset single_
 INSERT INTO chunks (tenant_id, document_id, chunk_index, content) SELECT :'tenant', :'tenant', $1 + 1000 + i, content FROM texts;
-SELECT :'single_?column?'::numeric, extract(epoch FROM clock_timestamp() - :'single_began') * 1000000 / 5000;
+SELECT :'single_took'::numeric, extract(epoch FROM clock_timestamp() - :'single_began') * 1000000 / 5000;
 END
 }
 with=$(write 1000000)

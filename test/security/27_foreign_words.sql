@@ -1,6 +1,6 @@
 -- Attack 27: B adds documents with A's words, so that the words of A become common and A's scores move.
 BEGIN;
-SELECT plan(6);
+SELECT plan(11);
 SET LOCAL search_path = public, test_helpers;
 
 SELECT make_tenants();
@@ -30,6 +30,17 @@ SELECT is((SELECT count(*) FROM tenancy.keyword_search('merger', 100)), 100::big
 SELECT act_as('app', a());
 SELECT results_eq('SELECT answer FROM found()', 'SELECT answer FROM alone ORDER BY place', 'A''s order and scores are bit by bit what they were');
 SELECT is((SELECT count(*) FROM tenancy.keyword_search('merger', 1000)), 10::bigint, 'and so is what it finds');
+
+-- By the store as by the rows, and nobody looks into it.
+SELECT act_as_superuser();
+SELECT is((SELECT state FROM tenancy.stores WHERE kind = 'words'), 'built', 'all of that by the store');
+SELECT act_as('app', a());
+SET LOCAL tenancy.use_stores = off;
+SELECT results_eq('SELECT answer FROM found()', 'SELECT answer FROM alone ORDER BY place', 'the rows say the same');
+RESET tenancy.use_stores;
+SELECT throws_ok(format('SELECT * FROM tenancy.%I', t), '42501', 'permission denied for table ' || t, t || ' is not read')
+FROM unnest('{keyword_segments,keyword_log}'::text[]) t;
+SELECT throws_ok($$CREATE TEMP TABLE t (a integer); CREATE TRIGGER t AFTER INSERT ON t EXECUTE FUNCTION tenancy.keep_words('default')$$, '42501', NULL, 'nor written by a trigger of one''s own');
 
 SELECT finish();
 ROLLBACK;
