@@ -103,26 +103,36 @@ END;
 COMMENT ON FUNCTION tenancy.tree_of(regclass) IS 'a table with its partitions or inheritance children, parents first; internal';
 
 CREATE FUNCTION tenancy.has_tenant_index(relation regclass, tenant_column name) RETURNS boolean
-LANGUAGE sql STABLE
-RETURN EXISTS (
-    SELECT FROM pg_index i
-    JOIN pg_class x ON x.oid = i.indexrelid
-    JOIN pg_am m ON m.oid = x.relam AND m.amname = 'btree'
-    JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attname = tenant_column AND a.attnum = i.indkey[0]
-    WHERE i.indrelid = relation AND i.indisvalid AND i.indpred IS NULL);
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN EXISTS (
+        SELECT FROM pg_index i
+        JOIN pg_class x ON x.oid = i.indexrelid
+        JOIN pg_am m ON m.oid = x.relam AND m.amname = 'btree'
+        JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attname = tenant_column AND a.attnum = i.indkey[0]
+        WHERE i.indrelid = relation AND i.indisvalid AND i.indpred IS NULL);
+END
+$$;
 
 COMMENT ON FUNCTION tenancy.has_tenant_index(regclass, name) IS
 'whether a valid btree over all rows leads with the tenant column; internal';
 
 CREATE FUNCTION tenancy.has_tenant_key(relation regclass, tenant_column name) RETURNS boolean
-LANGUAGE sql STABLE
-RETURN EXISTS (
-    SELECT FROM pg_constraint f
-    JOIN pg_attribute a ON a.attrelid = f.conrelid AND a.attname = tenant_column AND f.conkey = ARRAY[a.attnum]
-    JOIN pg_attribute t ON t.attrelid = f.confrelid AND t.attname = tenancy.tenants_column(a.atttypid::regtype)
-                       AND f.confkey = ARRAY[t.attnum]
-    WHERE f.conrelid = relation AND f.contype = 'f' AND f.convalidated
-      AND f.confrelid = 'tenancy.tenants'::regclass);
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN EXISTS (
+        SELECT FROM pg_constraint f
+        JOIN pg_attribute a ON a.attrelid = f.conrelid AND a.attname = tenant_column AND f.conkey = ARRAY[a.attnum]
+        JOIN pg_attribute t ON t.attrelid = f.confrelid AND t.attname = tenancy.tenants_column(a.atttypid::regtype)
+                           AND f.confkey = ARRAY[t.attnum]
+        WHERE f.conrelid = relation AND f.contype = 'f' AND f.convalidated
+          AND f.confrelid = 'tenancy.tenants'::regclass);
+END
+$$;
 
 COMMENT ON FUNCTION tenancy.has_tenant_key(regclass, name) IS
 'whether a valid foreign key leads from the tenant column to tenancy.tenants; internal';

@@ -40,14 +40,20 @@ RETURN CASE WHEN octet_length(name::text) <= 52 THEN name || '_per_tenant'
 COMMENT ON FUNCTION tenancy.prepared_name(name) IS
 'the name under which the successor of a key is made while the key still stands; internal';
 
+-- These small functions are called for every key of every table: in plpgsql their plans are kept.
 CREATE FUNCTION tenancy.prepared_index(index_id oid) RETURNS oid
-LANGUAGE sql STABLE
-RETURN (SELECT n.oid
-        FROM pg_class x
-        JOIN pg_class n ON n.relnamespace = x.relnamespace AND n.relname = tenancy.prepared_name(x.relname)
-        JOIN pg_index i ON i.indexrelid = x.oid
-        JOIN pg_index m ON m.indexrelid = n.oid AND m.indrelid = i.indrelid AND m.indisunique
-        WHERE x.oid = index_id);
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (SELECT n.oid
+            FROM pg_class x
+            JOIN pg_class n ON n.relnamespace = x.relnamespace AND n.relname = tenancy.prepared_name(x.relname)
+            JOIN pg_index i ON i.indexrelid = x.oid
+            JOIN pg_index m ON m.indexrelid = n.oid AND m.indrelid = i.indrelid AND m.indisunique
+            WHERE x.oid = index_id);
+END
+$$;
 
 COMMENT ON FUNCTION tenancy.prepared_index(oid) IS 'the index that was made to succeed a unique key, or null; internal';
 
@@ -132,10 +138,11 @@ COMMENT ON FUNCTION tenancy.constraint_text(oid, name, text) IS
 
 -- What hangs on an index and goes with it.
 CREATE FUNCTION tenancy.index_belongings(index_id oid, change text) RETURNS SETOF text
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-    SELECT s.statement
+AS $$
+BEGIN
+    RETURN QUERY SELECT s.statement
     FROM pg_index i
     JOIN pg_class x ON x.oid = i.indexrelid
     LEFT JOIN pg_constraint f ON f.conrelid = i.indrelid AND f.conindid = i.indexrelid AND f.contype IN ('p', 'u')
@@ -163,7 +170,8 @@ BEGIN ATOMIC
     ) AS s (step, number, statement)
     WHERE i.indexrelid = index_id
     ORDER BY s.step, s.number;
-END;
+END
+$$;
 
 COMMENT ON FUNCTION tenancy.index_belongings(oid, text) IS
 'the statements that give back what a unique key has besides its definition; internal';
@@ -220,10 +228,11 @@ COMMENT ON FUNCTION tenancy.key_statements(oid[], name, text) IS
 
 -- A prepared index of a partitioned table is made in one go, as it cannot be made online.
 CREATE FUNCTION tenancy.prepare_key_statements(tree oid[], tenant_column name, online boolean) RETURNS SETOF text
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-    SELECT s.statement
+AS $$
+BEGIN
+    RETURN QUERY SELECT s.statement
     FROM unnest(tree) WITH ORDINALITY AS k (index_id, place)
     JOIN pg_class x ON x.oid = k.index_id
     LEFT JOIN pg_index m ON m.indexrelid = tenancy.prepared_index(x.oid)
@@ -238,7 +247,8 @@ BEGIN ATOMIC
       -- An index beside it would not wait for the end of the statement or transaction, as the application counts on.
       AND NOT EXISTS (SELECT FROM pg_constraint f WHERE f.conindid = tree[cardinality(tree)] AND f.contype IN ('p', 'u') AND f.condeferrable)
     ORDER BY k.place, s.step;
-END;
+END
+$$;
 
 COMMENT ON FUNCTION tenancy.prepare_key_statements(oid[], name, boolean) IS
 'the statements that make the successor of a unique key while the key still stands; none where it is made; internal';
@@ -554,7 +564,7 @@ COMMENT ON FUNCTION tenancy.foreign_key_before(oid) IS
 
 -- `loosen` of all changes runs before any `swap`, and those before any `tie`; `undo` of all before any `retie`.
 CREATE FUNCTION tenancy.key_plan(touched regclass[], entering boolean, tenant_column name, column_type regtype, among regclass[],
-                                 global_keys name[])
+                                 global_keys name[], in_full boolean)
 RETURNS TABLE (kind text, relation regclass, name name, change text, parent regclass, leads boolean, old_definition text,
                new_definition text, prepare text[], loosen text[], swap text[], tie text[], undo text[], retie text[], blocked text, was jsonb)
 LANGUAGE plpgsql STABLE
@@ -592,8 +602,8 @@ BEGIN
                 swap := ARRAY[format('DROP INDEX %s', tenancy.prepared_index(step.tree[cardinality(step.tree)])::regclass)];
             ELSE
                 new_definition := tenancy.index_text(step.tree[cardinality(step.tree)], step.name, step.child_column, change, false);
-                prepare := ARRAY(SELECT s FROM tenancy.prepare_key_statements(step.tree, step.child_column, true) s);
                 swap := ARRAY[new_definition];
+                prepare := ARRAY(SELECT s FROM tenancy.prepare_key_statements(step.tree, step.child_column, true) s WHERE in_full);
                 undo := ARRAY(SELECT format('DROP INDEX %s.%I', x.relnamespace::regnamespace, step.name)
                               FROM pg_class x WHERE x.oid = step.tree[cardinality(step.tree)]);
             END IF;
@@ -606,8 +616,10 @@ BEGIN
                     ELSE tenancy.constraint_text(step.constraint_id, step.child_column, change) END;
                 swap := ARRAY(SELECT s FROM tenancy.key_statements(step.tree, step.child_column, change) s);
                 IF change = 'add' THEN
-                    prepare := ARRAY(SELECT s FROM tenancy.prepare_key_statements(step.tree, step.child_column, true) s);
-                    undo := ARRAY(SELECT s FROM tenancy.key_statements(step.tree, step.child_column, 'same') s);
+                    IF in_full THEN
+                        prepare := ARRAY(SELECT s FROM tenancy.prepare_key_statements(step.tree, step.child_column, true) s);
+                        undo := ARRAY(SELECT s FROM tenancy.key_statements(step.tree, step.child_column, 'same') s);
+                    END IF;
                     was := '{}';
                 END IF;
             END IF;
@@ -661,8 +673,8 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION tenancy.key_plan(regclass[], boolean, name, regtype, regclass[], name[]) IS
-'the changes of key_steps() as statements; internal';
+COMMENT ON FUNCTION tenancy.key_plan(regclass[], boolean, name, regtype, regclass[], name[], boolean) IS
+'the changes of key_steps() as statements, in_full also those that prepare and undo unique keys; internal';
 
 CREATE FUNCTION tenancy.refuse_bad_keys(of regclass, tenant_column name, global_keys name[]) RETURNS void
 LANGUAGE plpgsql STABLE
@@ -705,7 +717,7 @@ BEGIN
     WITH plan AS MATERIALIZED (
         SELECT row_number() OVER () AS place, p.*
         FROM tenancy.key_plan(ARRAY(SELECT t.relation FROM tenancy.tree_of(of) t), true, key_changes.tenant_column,
-                              key_changes.column_type, coalesce(among, '{}'), key_changes.global_keys) p
+                              key_changes.column_type, coalesce(among, '{}'), key_changes.global_keys, true) p
     )
     SELECT p.kind, p.relation, p.name, p.old_definition, p.new_definition, p.prepare,
            CASE WHEN p.place = (SELECT min(f.place) FROM plan f WHERE f.blocked IS NULL)
@@ -744,7 +756,7 @@ SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     WITH plan AS MATERIALIZED (
         SELECT row_number() OVER () AS place, p.*
-        FROM tenancy.key_plan(touched, entering, tenant_column, column_type, '{}', global_keys) p
+        FROM tenancy.key_plan(touched, entering, tenant_column, column_type, '{}', global_keys, false) p
     ), held AS MATERIALIZED (
         SELECT DISTINCT t.relation
         FROM plan p

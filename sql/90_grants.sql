@@ -80,7 +80,7 @@ BEGIN ATOMIC
         ('owner', 'same_columns(name[], name[])'),
         ('owner', 'key_steps(regclass[], boolean, name, regtype, regclass[], name[])'),
         ('owner', 'foreign_key_before(oid)'),
-        ('owner', 'key_plan(regclass[], boolean, name, regtype, regclass[], name[])'),
+        ('owner', 'key_plan(regclass[], boolean, name, regtype, regclass[], name[], boolean)'),
         ('owner', 'refuse_bad_keys(regclass, name, name[])'),
         ('owner', 'key_changes(regclass, name, regclass[], name[], regtype)'),
         ('owner', 'key_phases(regclass[], boolean, name, regtype, name[])'),
