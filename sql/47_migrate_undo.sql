@@ -111,8 +111,9 @@ SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     WITH was AS (
         SELECT a.grantee, a.privilege_type, a.is_grantable
-        FROM aclexplode(ARRAY(SELECT e::aclitem FROM jsonb_array_elements_text(
-            CASE jsonb_typeof((this).before -> 'acl') WHEN 'array' THEN (this).before -> 'acl' ELSE '[]' END) e)) a
+        -- One by one: of an empty array aclexplode() will not hear.
+        FROM jsonb_array_elements_text(CASE jsonb_typeof((this).before -> 'acl') WHEN 'array' THEN (this).before -> 'acl' ELSE '[]' END) e
+        CROSS JOIN aclexplode(ARRAY[e::aclitem]) a
     ), stands AS (
         SELECT a.grantee, a.privilege_type, a.is_grantable FROM pg_class c CROSS JOIN aclexplode(c.relacl) a WHERE c.oid = (this).relation
     )
