@@ -17,8 +17,8 @@ changing=usr.last_used,usr.updated,collection.modified,collection.dav_etag,calen
 plan=$(
     cat <<'END'
 strategy => 'personal', users => 'usr', tables => '{
-    "timezones": "leave", "tz_aliases": "leave", "tz_localnames": "leave", "relationship_type": "leave", "principal_type": "leave",
-    "roles": "leave", "supported_locales": "leave", "awl_db_revision": "leave", "calendar_attendee_email_status": "leave", "locks": "leave",
+    "timezones": "share", "tz_aliases": "share", "tz_localnames": "share", "relationship_type": "share", "principal_type": "share",
+    "roles": "share", "supported_locales": "share", "awl_db_revision": "share", "calendar_attendee_email_status": "share", "locks": "leave",
     "access_ticket": {"column": "dav_owner_id", "parent": "principal"}, "grants": {"column": "by_principal", "parent": "principal"}}'
 END
 )

@@ -17,8 +17,8 @@ plan=$(
 strategy => 'system', tables => '{
     "domains": {"expression": "(SELECT t.id FROM tenancy.tenants t WHERE t.external_key = account)", "global_keys": ["name_index"]},
     "supermasters": {"expression": "(SELECT t.id FROM tenancy.tenants t WHERE t.external_key = account)"}, "records": {"column": "domain_id", "parent": "domains"},
-    "comments": {"column": "domain_id", "parent": "domains"}, "domainmetadata": {"column": "domain_id", "parent": "domains"},
-    "cryptokeys": {"column": "domain_id", "parent": "domains"}, "tsigkeys": "leave"}'
+    "comments": {"action": "path", "column": "domain_id", "parent": "domains"}, "domainmetadata": {"column": "domain_id", "parent": "domains"},
+    "cryptokeys": {"column": "domain_id", "parent": "domains"}, "tsigkeys": "share"}'
 END
 )
 global_keys='domains_pkey|name_index'

@@ -12,7 +12,7 @@ changing=users.last_login,users.failed_login_counter
 # Whoever logs in is looked up by name before there is a tenant: the users stay open. What no user owns is left as it is.
 plan=$(
     cat <<'END'
-strategy => 'personal', users => 'users', tables => '{"users": "column_only", "session": "leave", "cache_shared": "leave", "system": "leave"}'
+strategy => 'personal', users => 'users', tables => '{"users": "column_only", "session": "leave", "cache_shared": "leave", "system": "share"}'
 END
 )
 belongs="SELECT c.contact_id FROM contacts c JOIN users u USING (user_id) JOIN tenancy.tenants t ON t.id = c.tenant_id

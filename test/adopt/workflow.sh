@@ -12,7 +12,7 @@ changing=runs.tries,runs.status,workflows.title,workflows.words,workflows.change
 plan=$(
     cat <<'END'
 strategy => 'column', source_column => 'workspace_id', tables => '{
-    "providers": "leave", "accounts": "leave", "workflow_tags": "column",
+    "providers": "share", "accounts": "leave", "workflow_tags": "path",
     "history.workflow_changes": {"column": "workflow_id", "parent": "workflows"}}'
 END
 )

@@ -12,7 +12,7 @@ changing=runs.tries,runs.status,workflows.title,workflows.words,workflows.change
 plan=$(
     cat <<'END'
 strategy => 'personal', users => 'accounts', tables => '{
-    "providers": "leave",
+    "providers": "share",
     "history.workflow_changes": {"column": "workflow_id", "parent": "workflows"}}'
 END
 )
