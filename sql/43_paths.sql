@@ -41,11 +41,16 @@ DECLARE
     matching text;
     ending text;
 BEGIN
+    -- By the operators of the foreign key itself, which may be those of an extension's type.
     SELECT f.confrelid,
-           string_agg(format('%s.%I = %s.%I', parent_alias, b.attname, alias, a.attname), ' AND ' ORDER BY k.place)
+           string_agg(format('%s.%I %s %s.%I', parent_alias, b.attname,
+                             CASE o.oprnamespace WHEN 'pg_catalog'::regnamespace THEN o.oprname
+                                  ELSE format('OPERATOR(%s.%s)', o.oprnamespace::regnamespace, o.oprname) END,
+                             alias, a.attname), ' AND ' ORDER BY k.place)
     INTO parent, matching
     FROM pg_constraint f
-    CROSS JOIN unnest(f.conkey, f.confkey) WITH ORDINALITY AS k (child_number, parent_number, place)
+    CROSS JOIN unnest(f.conkey, f.confkey, f.conpfeqop) WITH ORDINALITY AS k (child_number, parent_number, equal, place)
+    JOIN pg_operator o ON o.oid = k.equal
     JOIN pg_attribute a ON a.attrelid = f.conrelid AND a.attnum = k.child_number
     JOIN pg_attribute b ON b.attrelid = f.confrelid AND b.attnum = k.parent_number
     WHERE f.conrelid = relation AND f.conname = path AND f.contype = 'f'
