@@ -11,6 +11,7 @@
 #include "search/settings.hpp"
 #include "store/state.hpp"
 #include "store/statements.hpp"
+#include "vectors/sketches.hpp"
 
 extern "C" {
 
@@ -29,6 +30,7 @@ PGDLLEXPORT void _PG_init(void) {
     tenancy::audit::register_workers();
     tenancy::metering::request_rates();
     tenancy::migrate::request_tallies();
+    tenancy::vectors::define_settings();
     MarkGUCPrefixReserved("tenancy");
 }
 }

@@ -135,7 +135,7 @@ TENANCY_FUNCTION(tenancy_explain_match) {
         auto rows = static_cast<std::int64_t>(best_above(lane, asked, count).size());
         const vector_report& report = lane.report();
         pg::guarded([&] {
-            Datum values[11] = {CStringGetTextDatum(report.tier),
+            Datum values[12] = {CStringGetTextDatum(report.tier),
                                 report.why_rows ? CStringGetTextDatum(report.why_rows) : Datum{0},
                                 Int64GetDatum(report.blocks),
                                 Int64GetDatum(report.codes),
@@ -144,11 +144,12 @@ TENANCY_FUNCTION(tenancy_explain_match) {
                                 Int64GetDatum(report.scored),
                                 Int64GetDatum(report.widened),
                                 Int64GetDatum(rows),
-                                BoolGetDatum(true),
+                                BoolGetDatum(report.is_exact),
+                                Float8GetDatum(report.is_exact ? 1 : report.expected_recall),
                                 report.kernel ? CStringGetTextDatum(report.kernel) : Datum{0}};
-            bool nulls[11] = {};
+            bool nulls[12] = {};
             nulls[1] = report.why_rows == nullptr;
-            nulls[10] = report.kernel == nullptr;
+            nulls[11] = report.kernel == nullptr;
             tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
         });
     });

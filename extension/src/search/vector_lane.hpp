@@ -1,12 +1,14 @@
 #pragma once
 
 #include "search/lane.hpp"
+#include "vectors/blocks.hpp"
+#include "vectors/pure/sketch.hpp"
 
 namespace tenancy::search {
 
 /// How a search by embedding went, for explain_match().
 struct vector_report {
-    const char* tier = "rows";   ///< "codes", or "rows" where every visible chunk was read
+    const char* tier = "rows";   ///< "codes", "sketches", or "rows" where every visible chunk was read
     const char* why_rows = nullptr; ///< what kept the store from being used
     std::int64_t blocks = 0;     ///< rows of the store that were read, once for each scan
     std::int64_t codes = 0;      ///< in them
@@ -14,6 +16,8 @@ struct vector_report {
     std::int64_t fetched = 0;    ///< chunks looked for
     std::int64_t scored = 0;     ///< chunks that were there for the caller, and passed the filters
     std::int64_t widened = 0;    ///< how often the store was read again for more candidates
+    bool is_exact = true;        ///< proven; else exact by expectation
+    double expected_recall = 1;
     const char* kernel = nullptr;
 };
 
@@ -39,6 +43,10 @@ private:
 
     template <typename Visit>
     void read_scores(Datum ids, Visit visit);
+
+    bool look_at_sketches(vectors::block_table& table, std::int32_t store, const store::tenant_key& tenant,
+                          const vectors::query& asked, vectors::shortlist& near, vectors::collector& found,
+                          std::int64_t& codes, bool& left_out);
 
     request m_asked;
     Datum m_embedding;

@@ -71,16 +71,24 @@ Buffer page_reader::read(BlockNumber block) const {
 bool page_reader::next(HeapTupleData& tuple) {
     while (m_next < m_count) {
         if (m_next + ahead < m_count) prefetch(m_next + ahead);
-        ItemPointerData place = m_places[m_next++];
-        if (BufferIsValid(m_pinned)) ReleaseBuffer(m_pinned);
-        m_pinned = InvalidBuffer;
-        m_pinned = read(ItemPointerGetBlockNumber(&place));
-        LockBuffer(m_pinned, BUFFER_LOCK_SHARE);
-        bool is_seen = heap_hot_search_buffer(&place, m_heap, m_pinned, m_snapshot, &tuple, nullptr, true);
-        LockBuffer(m_pinned, BUFFER_LOCK_UNLOCK);
-        if (is_seen) return true;
+        if (fetch_known(m_places[m_next++], tuple)) return true;
     }
     return false;
+}
+
+bool page_reader::fetch(ItemPointerData place, HeapTupleData& tuple) {
+    if (m_blocks == 0) m_blocks = RelationGetNumberOfBlocks(m_heap);
+    return ItemPointerIsValid(&place) && ItemPointerGetBlockNumber(&place) < m_blocks && fetch_known(place, tuple);
+}
+
+bool page_reader::fetch_known(ItemPointerData place, HeapTupleData& tuple) {
+    if (BufferIsValid(m_pinned)) ReleaseBuffer(m_pinned);
+    m_pinned = InvalidBuffer;
+    m_pinned = read(ItemPointerGetBlockNumber(&place));
+    LockBuffer(m_pinned, BUFFER_LOCK_SHARE);
+    bool is_seen = heap_hot_search_buffer(&place, m_heap, m_pinned, m_snapshot, &tuple, nullptr, true);
+    LockBuffer(m_pinned, BUFFER_LOCK_UNLOCK);
+    return is_seen;
 }
 
 void page_reader::close() {
@@ -117,7 +125,7 @@ TupleTableSlot* table::scan_slot() {
     return m_scan_slot;
 }
 
-void table::insert(const Datum* values, const bool* nulls) {
+ItemPointerData table::insert(const Datum* values, const bool* nulls) {
     if (m_insert_slot == nullptr) {
         m_insert_slot = table_slot_create(m_heap, nullptr);
         m_index_info = BuildIndexInfo(m_index);
@@ -132,8 +140,10 @@ void table::insert(const Datum* values, const bool* nulls) {
     FormIndexDatum(m_index_info, m_insert_slot, nullptr, keys, key_nulls);
     index_insert(m_index, keys, key_nulls, &m_insert_slot->tts_tid, m_heap,
                  m_index->rd_index->indisunique ? UNIQUE_CHECK_YES : UNIQUE_CHECK_NO, false, m_index_info);
+    ItemPointerData place = m_insert_slot->tts_tid;
     ExecClearTuple(m_insert_slot);
     heap_freetuple(tuple);
+    return place;
 }
 
 bool table::remove(const ItemPointerData& place, Snapshot snapshot) {

@@ -47,6 +47,10 @@ public:
     /// The next row that the snapshot sees, which stays until the call after. @returns false at the end of the places
     bool next(HeapTupleData& tuple);
 
+    /// The row at a place that was noted when it was written, if the snapshot sees it; it stays until the next call. What
+    /// lies there may by now be another row.
+    bool fetch(ItemPointerData place, HeapTupleData& tuple);
+
     void close();
 
 private:
@@ -54,6 +58,7 @@ private:
     /// So many pages ahead a page is asked for: long enough to come, not so long that it has gone again.
     static constexpr int ahead = 2;
 
+    bool fetch_known(ItemPointerData place, HeapTupleData& tuple);
     void prefetch(int place) const;
     Buffer read(BlockNumber block) const;
 
@@ -61,6 +66,7 @@ private:
     Snapshot m_snapshot;
     ItemPointerData m_places[most];
     int m_count = 0, m_next = 0;
+    BlockNumber m_blocks = 0; ///< of the heap; 0 before it is asked
     bool m_is_end = false; ///< asked again after its end, an index begins anew
     Buffer m_pinned = InvalidBuffer;
 };
@@ -106,7 +112,9 @@ public:
     }
 
     /// Add a row with its index entry, as of the current command.
-    void insert(const Datum* values, const bool* nulls);
+    ///
+    /// @returns where it lies
+    ItemPointerData insert(const Datum* values, const bool* nulls);
 
     /// Delete a row that the snapshot sees, as of the current command, without waiting.
     ///

@@ -30,8 +30,8 @@ std::size_t page_capacity(metric by, std::size_t dims, std::size_t tenant_size) 
     return (data_capacity(tenant_size) - empty) / (block_size(by, dims, 1) - empty);
 }
 
-void block_table::insert_block(std::int32_t store, Datum tenant, block_kind kind, std::int64_t number,
-                               std::int32_t entries, const void* data, std::size_t size) {
+ItemPointerData block_table::insert_block(std::int32_t store, Datum tenant, block_kind kind, std::int64_t number,
+                                          std::int32_t entries, const void* data, std::size_t size) {
     auto* value = static_cast<struct varlena*>(palloc(VARHDRSZ + size));
     SET_VARSIZE(value, VARHDRSZ + size);
     if (size > 0) std::memcpy(VARDATA(value), data, size);
@@ -42,8 +42,9 @@ void block_table::insert_block(std::int32_t store, Datum tenant, block_kind kind
                                    Int32GetDatum(entries),
                                    PointerGetDatum(value)};
     bool nulls[block_columns] = {};
-    insert(values, nulls);
+    ItemPointerData place = insert(values, nulls);
     pfree(value);
+    return place;
 }
 
 void read_embedding(Datum value, const search::corpus& of, float* values) {

@@ -13,6 +13,8 @@ enum class block_kind : std::int16_t {
     full = 1,   ///< a page's worth of codes
     loose = 2,  ///< fewer, to be packed
     gone = 3,   ///< chunks that were deleted or changed, and since when
+    sketched = 4, ///< as full, and in a sketch
+    sketch = 5,   ///< of pages that are sketched, or were
 };
 
 // Columns of sql/52_vector_store.sql; those of the index come first, in its order.
@@ -44,17 +46,18 @@ public:
 
     /// Call visit(kind, block bytes) for all that a search of a tenant reads, as fast as it can be read.
     template <typename Visit>
-    void read_tenant(Snapshot snapshot, std::int32_t store, Datum tenant, Visit visit) {
-        ScanKeyData keys[3];
+    void read_tenant(Snapshot snapshot, std::int32_t store, Datum tenant, block_kind first, block_kind last,
+                     Visit visit) {
+        ScanKeyData keys[4];
         ScanKeyInit(&keys[0], block_store, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(store));
         ScanKeyInit(&keys[1], block_tenant, BTEqualStrategyNumber, F_BYTEAEQ, tenant);
         ScanKeyInit(&keys[2], block_of_kind, BTLessEqualStrategyNumber, F_INT2LE,
-                    Int16GetDatum(static_cast<int16>(block_kind::loose)));
-        TupleDesc columns = RelationGetDescr(heap());
-        scan_pages(snapshot, keys, 3, [&](HeapTupleData& tuple) {
+                    Int16GetDatum(static_cast<int16>(last)));
+        ScanKeyInit(&keys[3], block_of_kind, BTGreaterEqualStrategyNumber, F_INT2GE,
+                    Int16GetDatum(static_cast<int16>(first)));
+        scan_pages(snapshot, keys, 4, [&](HeapTupleData& tuple) {
             Datum values[block_columns];
-            bool nulls[block_columns];
-            heap_deform_tuple(&tuple, columns, values, nulls);
+            take_apart(tuple, values);
             auto* data = reinterpret_cast<struct varlena*>(DatumGetPointer(values[block_data - 1]));
             return visit(static_cast<block_kind>(DatumGetInt16(values[block_of_kind - 1])),
                          reinterpret_cast<const std::uint8_t*>(VARDATA_ANY(data)),
@@ -62,8 +65,15 @@ public:
         });
     }
 
+    /// The columns of a row as it lies in its page.
+    void take_apart(HeapTupleData& tuple, Datum (&values)[block_columns]) const {
+        bool nulls[block_columns];
+        heap_deform_tuple(&tuple, RelationGetDescr(heap()), values, nulls);
+    }
+
     /// @param data a varlena of its own or in place
-    void insert_block(std::int32_t store, Datum tenant, block_kind kind, std::int64_t number, std::int32_t entries,
+    /// @returns where the row lies
+    ItemPointerData insert_block(std::int32_t store, Datum tenant, block_kind kind, std::int64_t number, std::int32_t entries,
                       const void* data, std::size_t size);
 };
 

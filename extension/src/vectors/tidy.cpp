@@ -1,4 +1,5 @@
 #include "pg/guard.hpp"
+#include "vectors/sketches.hpp"
 #include "vectors/writer.hpp"
 
 #include <limits>
@@ -15,6 +16,9 @@ constexpr std::int64_t most_gone_rows = 64;
 constexpr std::int64_t least_gone = 64;
 /// Pages that one statement repacks at most: it has its own work to do. The rest is left to the next ones.
 constexpr std::size_t most_repacked = 2000;
+
+/// New pages of one statement that are worth a count of all.
+constexpr std::int64_t many_pages = 32;
 
 /// A row of blocks, copied out of its page.
 struct copied_row {
@@ -112,7 +116,47 @@ public:
                     remove(row);
         });
         packed.write(m_table, m_store, m_key.datum());
+        if (with_pages) drop_small_sketches();
         if (with_pages && !is_all) write_gone(gone);
+    }
+
+    /// Make sketches of the full pages, some at a time. A page is written anew where sketches are looked for; they say
+    /// where it lies.
+    void sketch() {
+        constexpr std::size_t at_once = 2000;
+        pg::guarded([] { CommandCounterIncrement(); });
+        sketch_builder sketches{m_of.tables.by, m_of.dimensions};
+        std::size_t most = data_capacity(m_tenant_size);
+        auto write = [&] {
+            auto entries = static_cast<std::int32_t>(sketches.count());
+            std::vector<std::uint8_t> bytes = sketches.pack();
+            pg::guarded([&] {
+                m_table.insert_block(m_store, m_key.datum(), block_kind::sketch, 0, entries, bytes.data(), bytes.size());
+            });
+        };
+        for (;;) {
+            std::vector<copied_row> pages;
+            bool is_seen = pg::guarded([&] {
+                bool is_all_seen = true;
+                is_all_seen = for_each_row(block_kind::full, [&](const store::row& row) {
+                    pages.emplace_back(row);
+                    return pages.size() < at_once;
+                });
+                return is_all_seen;
+            });
+            if (!is_seen || pages.empty()) break;
+            for (const copied_row& page : pages) {
+                block_view block = page.view();
+                if (!sketches.is_empty() && sketches.size(block.count()) > most) write();
+                ItemPointerData place = pg::guarded([&] {
+                    remove(page);
+                    return m_table.insert_block(m_store, m_key.datum(), block_kind::sketched, page.number,
+                                                static_cast<int32>(block.count()), page.data.data(), page.data.size());
+                });
+                sketches.add(block, source_of(place));
+            }
+        }
+        if (!sketches.is_empty()) write();
     }
 
     void merge_gone() {
@@ -162,6 +206,24 @@ private:
         return gone;
     }
 
+    /// A tenant that has become small is searched without sketches again, and loses them with the last of their pages.
+    void drop_small_sketches() {
+        std::int64_t rows, entries;
+        count(block_kind::sketched, rows, entries);
+        if (entries * static_cast<std::int64_t>(m_of.dimensions) > sketch_above() / 2) return;
+        std::vector<copied_row> pages, sketches;
+        if (!read(block_kind::sketched, pages) || !read(block_kind::sketch, sketches)) return;
+        pg::guarded([&] {
+            for (const copied_row& page : pages) {
+                remove(page);
+                m_table.insert_block(m_store, m_key.datum(), block_kind::full, page.number,
+                                     static_cast<int32>(page.view().count()), page.data.data(), page.data.size());
+            }
+            for (const copied_row& sketch : sketches)
+                remove(sketch);
+        });
+    }
+
     static bool is_dead(const gone_set& gone, const uuid& id, std::int64_t number) {
         auto found = gone.find(id);
         return found != gone.end() && number < found->second;
@@ -181,7 +243,7 @@ private:
     /// @returns false when the transaction must not
     bool repack_pages(gone_set& gone, packer& packed, std::size_t most_pages, bool& is_all) {
         bool is_seen = pg::guarded([&] {
-            return for_each_row(block_kind::full, [&](const store::row& row) {
+            auto visit = [&](const store::row& row) {
                 if (m_pages.size() >= most_pages) {
                     is_all = false;
                     return false;
@@ -194,7 +256,8 @@ private:
                         break;
                     }
                 return true;
-            });
+            };
+            return for_each_row(block_kind::full, visit) && for_each_row(block_kind::sketched, visit);
         });
         if (!is_seen) return false;
         std::vector<uuid> found;
@@ -252,7 +315,7 @@ private:
 } // namespace
 
 void tidy(block_table& table, const search::corpus& of, std::int32_t store, std::string_view tenant, bool wrote_loose,
-          std::int64_t new_gone) {
+          std::int64_t new_gone, std::int64_t new_pages) {
     // What this statement wrote is to be seen, and may be deleted.
     pg::guarded([] { CommandCounterIncrement(); });
     tidying work{table, of, store, tenant};
@@ -264,14 +327,22 @@ void tidy(block_table& table, const search::corpus& of, std::int32_t store, std:
     // The pages are counted when another `least_gone` have come together, not for each.
     if (gone >= least_gone && gone / least_gone != (gone - new_gone) / least_gone) {
         work.count(block_kind::full, pages, in_pages);
-        is_much_dead = gone * 5 >= in_pages + loose;
+        std::int64_t sketched_pages, sketched;
+        work.count(block_kind::sketched, sketched_pages, sketched);
+        is_much_dead = gone * 5 >= in_pages + sketched + loose;
     }
-    if (loose_rows <= most_loose && gone_rows <= most_gone_rows && !is_much_dead) return;
+    bool is_large = false;
+    if (new_pages >= many_pages && sketch_above() >= 0) {
+        work.count(block_kind::full, pages, in_pages);
+        is_large = in_pages * static_cast<std::int64_t>(of.dimensions) > sketch_above();
+    }
+    if (loose_rows <= most_loose && gone_rows <= most_gone_rows && !is_much_dead && !is_large) return;
     if (!pg::guarded([&] { return store::try_lock_tenant(table, store, tenant); })) return;
     if (is_much_dead || loose_rows > most_loose)
         work.pack(is_much_dead, most_repacked);
-    else
+    else if (gone_rows > most_gone_rows)
         work.merge_gone();
+    if (is_large) work.sketch();
 }
 
 } // namespace tenancy::vectors

@@ -50,6 +50,7 @@ void writer::write_block(const std::string& tenant, tenant_part& part) {
                              store::next_number(numbers), entries, block.data(), block.size());
     });
     part.is_loose = part.is_loose || !is_full;
+    if (is_full) ++part.new_pages;
 }
 
 void writer::write_gone(const std::string& tenant, tenant_part& part) {
@@ -76,7 +77,8 @@ void writer::write_rest() {
 void writer::finish() {
     write_rest();
     for (auto& [tenant, part] : m_parts)
-        if (part.is_loose || part.new_gone > 0) tidy(m_table, m_of, m_store, tenant, part.is_loose, part.new_gone);
+        if (part.is_loose || part.new_gone > 0 || part.new_pages > 0)
+            tidy(m_table, m_of, m_store, tenant, part.is_loose, part.new_gone, part.new_pages);
     pg::guarded([&] { m_table.close(); });
 }
 

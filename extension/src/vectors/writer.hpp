@@ -52,7 +52,7 @@ private:
         std::size_t capacity;
         std::vector<gone_entry> gone;
         bool is_loose = false; ///< wrote a loose row
-        std::int64_t new_gone = 0;
+        std::int64_t new_gone = 0, new_pages = 0;
     };
 
     tenant_part& part_of(std::string_view tenant);
@@ -73,8 +73,11 @@ private:
 ///
 /// Does nothing while another transaction does it, or where what that did is not yet to be seen by this one.
 ///
-/// @param new_gone how many dead chunks this statement added
+/// Large tenants get sketches of their pages.
+///
+/// @param new_gone  how many dead chunks this statement added
+/// @param new_pages how many pages
 void tidy(block_table& table, const search::corpus& of, std::int32_t store, std::string_view tenant, bool wrote_loose,
-          std::int64_t new_gone);
+          std::int64_t new_gone, std::int64_t new_pages);
 
 } // namespace tenancy::vectors
