@@ -266,13 +266,23 @@ BEGIN
                 E'ALTER TABLE %s ALTER COLUMN %I SET NOT NULL;\nALTER TABLE %1$s DROP CONSTRAINT tenancy_not_null', this.relation, tenant_column);
         END IF;
         IF wants_key AND key_name IS NOT NULL THEN
-            -- Before 18 a partitioned table takes no key that is not valid.
-            RETURN QUERY SELECT 'prepare', 4, 'foreign_key', this.relation, format(
-                'ALTER TABLE %s ADD CONSTRAINT %I FOREIGN KEY (%I) REFERENCES tenancy.tenants (%I)%s', this.relation, key_name,
-                tenant_column, tenancy.tenants_column(type), CASE WHEN is_partitioned THEN '' ELSE ' NOT VALID' END);
-            IF NOT is_partitioned THEN
-                RETURN QUERY SELECT 'prepare', 4, 'validate', this.relation, format(
-                    'ALTER TABLE %s VALIDATE CONSTRAINT %I', this.relation, key_name);
+            -- Before 18 a partitioned table takes no key that is not valid. One that all its partitions have already is taken
+            -- over without looking at their rows.
+            RETURN QUERY SELECT 'prepare', 4, v.kind, m.relation, v.statement
+            FROM (SELECT t.relation, t.depth, CASE WHEN c.relispartition THEN key_name
+                                                   ELSE this.before -> 'members' -> t.relation::text ->> 'foreign_key' END AS name
+                  FROM tenancy.tree_of(this.relation) t JOIN pg_class c ON c.oid = t.relation AND c.relkind = 'r'
+                  WHERE NOT tenancy.has_tenant_key(t.relation, tenant_column)) m
+            CROSS JOIN LATERAL (VALUES
+                (1, 'foreign_key', format('ALTER TABLE %s ADD CONSTRAINT %I FOREIGN KEY (%I) REFERENCES tenancy.tenants (%I) NOT VALID',
+                                          m.relation, m.name, tenant_column, tenancy.tenants_column(type))),
+                (2, 'validate', format('ALTER TABLE %s VALIDATE CONSTRAINT %I', m.relation, m.name))) AS v (place, kind, statement)
+            WHERE m.name IS NOT NULL
+            ORDER BY m.depth, m.relation, v.place;
+            IF is_partitioned THEN
+                RETURN QUERY SELECT 'prepare', 4, 'foreign_key', this.relation, format(
+                    'ALTER TABLE %s ADD CONSTRAINT %I FOREIGN KEY (%I) REFERENCES tenancy.tenants (%I)', this.relation, key_name,
+                    tenant_column, tenancy.tenants_column(type));
             END IF;
         END IF;
     END IF;

@@ -59,7 +59,7 @@ AS $$
         SELECT DISTINCT 1 AS place, format('ALTER TABLE %s DROP CONSTRAINT %I', f.conrelid::regclass, f.conname) AS statement
         FROM named n
         JOIN pg_constraint f ON f.conrelid = n.relation AND quote_ident(f.conname) = n.name AND f.contype = 'f' AND f.conparentid = 0
-        WHERE n.kind = 'foreign_key' AND (n.relation = root OR f.confrelid = root)
+        WHERE n.kind = 'foreign_key' AND (n.relation IN (SELECT t.relation FROM tenancy.tree_of(root) t) OR f.confrelid = root)
         UNION
         SELECT 2, format('DROP INDEX %s', x.oid::regclass)
         FROM named n

@@ -108,8 +108,9 @@ std::string plan_call(pqxx::transaction_base& tx, const plan_arguments& a) {
         schemas += "]::name[]";
     }
     return "strategy => " + tx.quote(a.strategy) + ", tables => " + tx.quote(choices(a.tables).dump()) +
-           ", users => " + quoted_or_null(tx, a.users) + ", source_column => " + quoted_or_null(tx, a.column) +
-           ", tenant_column => " + quoted_or_null(tx, a.tenant_column) + ", schemas => " + schemas;
+           ", users => " + quoted_or_null(tx, a.users) + ", source_column => " +
+           quoted_or_null(tx, a.column) + ", tenant_column => " + quoted_or_null(tx, a.tenant_column) +
+           ", schemas => " + schemas;
 }
 
 json rows_json(const pqxx::result& rows) {
@@ -140,8 +141,9 @@ void plan(const context& ctx, const plan_arguments& a) {
     tenancy::connection c{ctx.conninfo};
     const json rows = c.translating([&] {
         pqxx::work tx{c.native()};
-        return rows_json(tx.exec("SELECT kind, severity, code, relation, object, detail, fix FROM tenancy.plan_migration(" +
-                                 plan_call(tx, a) + ", examine => " + (a.no_examine ? "false" : "true") + ")"));
+        return rows_json(tx.exec(
+            "SELECT kind, severity, code, relation, object, detail, fix FROM tenancy.plan_migration(" +
+            plan_call(tx, a) + ", examine => " + (a.no_examine ? "false" : "true") + ")"));
     });
     std::size_t errors = 0;
     for (const auto& row : rows)
@@ -154,7 +156,8 @@ void plan(const context& ctx, const plan_arguments& a) {
             if (row["kind"] == "strategy" && !ctx.quiet)
                 std::cout << "strategy " << text_of(row["code"]) << ": " << text_of(row["detail"]) << "\n\n";
             if (row["kind"] == "table")
-                tables.push_back({{"relation", row["relation"]}, {"action", row["code"]}, {"because", row["detail"]}});
+                tables.push_back(
+                    {{"relation", row["relation"]}, {"action", row["code"]}, {"because", row["detail"]}});
         }
         print_list(ctx, tables, {{"relation", "table"}, {"action", "action"}, {"because", "because"}});
         std::cout << "\n";
@@ -163,7 +166,8 @@ void plan(const context& ctx, const plan_arguments& a) {
                 print_finding(row);
     }
     if (errors > 0)
-        throw std::runtime_error{"the plan has " + std::to_string(errors) + (errors == 1 ? " error" : " errors")};
+        throw std::runtime_error{"the plan has " + std::to_string(errors) +
+                                 (errors == 1 ? " error" : " errors")};
 }
 
 // What one call of advance_migration() said.
@@ -195,8 +199,8 @@ void sleep_seconds(double seconds) {
     std::this_thread::sleep_for(std::chrono::duration<double>{seconds});
 }
 
-// Runs what cannot be in a transaction. After a deadlock with the application the next step finds what it left, takes
-// that away and tries again.
+// Runs what cannot be in a transaction. After a deadlock with the application the next step finds what it
+// left, takes that away and tries again.
 void run_outside(pqxx::connection& c, const std::string& statement) {
     try {
         pqxx::nontransaction tx{c};
@@ -220,7 +224,8 @@ public:
         const double seconds = std::chrono::duration<double>(now - began_).count();
         if (seconds < 0.2)
             return "";
-        return std::to_string(static_cast<long long>(static_cast<double>(o.rows_done - first_) / seconds)) + " rows/s";
+        return std::to_string(static_cast<long long>(static_cast<double>(o.rows_done - first_) / seconds)) +
+               " rows/s";
     }
 
 private:
@@ -243,7 +248,8 @@ public:
         }
         const std::string speed = rate_.of(o);
         bar_->show(filling ? static_cast<std::size_t>(o.blocks_done) : (o.what == "done" ? 1 : 0),
-                   what + (speed.empty() ? "" : ", " + speed) + (o.what == "locked" ? ", waiting for others" : ""));
+                   what + (speed.empty() ? "" : ", " + speed) +
+                       (o.what == "locked" ? ", waiting for others" : ""));
         if (o.what == "done" && !ctx_.quiet && !ctx_.json) {
             bar_.reset();
             std::cout << what << (o.rows_done > 0 ? ", " + std::to_string(o.rows_done) + " rows" : "")
@@ -291,15 +297,18 @@ void run(const context& ctx, const run_arguments& a) {
         hold(c, a.wait);
         {
             pqxx::work tx{c.native()};
-            const auto open = tx.exec("SELECT EXISTS (SELECT FROM tenancy.migrations WHERE state NOT IN ('enforced', 'undone'))");
+            const auto open = tx.exec(
+                "SELECT EXISTS (SELECT FROM tenancy.migrations WHERE state NOT IN ('enforced', 'undone'))");
             if (!open[0][0].as<bool>())
-                tx.exec("SELECT tenancy.start_migration(" + plan_call(tx, a.plan) +
-                        ", foreign_key => " + (a.no_foreign_key ? "false" : "true") +
-                        ", force => " + (a.force ? "true" : "false") + ")");
-            const auto number = [](const auto& value) { return value ? std::to_string(*value) : std::string{"NULL"}; };
+                tx.exec("SELECT tenancy.start_migration(" + plan_call(tx, a.plan) + ", foreign_key => " +
+                        (a.no_foreign_key ? "false" : "true") + ", force => " + (a.force ? "true" : "false") +
+                        ")");
+            const auto number = [](const auto& value) {
+                return value ? std::to_string(*value) : std::string{"NULL"};
+            };
             if (a.batch_ms || a.lock_ms || a.pause)
-                tx.exec("SELECT tenancy.tune_migration(" + number(a.batch_ms) + ", " + number(a.pause) + ", " +
-                        number(a.lock_ms) + ")");
+                tx.exec("SELECT tenancy.tune_migration(" + number(a.batch_ms) + ", " + number(a.pause) +
+                        ", " + number(a.lock_ms) + ")");
             if (!a.hold.empty()) {
                 std::string roles;
                 for (const auto& role : a.hold)
@@ -318,11 +327,12 @@ void run(const context& ctx, const run_arguments& a) {
                     print_done(ctx, status_of(c.native()), o.message);
                     return;
                 }
-                throw std::runtime_error{o.what == "paused"
-                                             ? o.message + "; `tenancyctl migrate resume` and run it again"
-                                             : "step " + std::to_string(o.step) + " failed: " + o.message + "\n  " +
-                                                   one_line(o.statement, 400) +
-                                                   "\n  hint: what was done stays; repair the cause and run it again, or undo it"};
+                throw std::runtime_error{
+                    o.what == "paused"
+                        ? o.message + "; `tenancyctl migrate resume` and run it again"
+                        : "step " + std::to_string(o.step) + " failed: " + o.message + "\n  " +
+                              one_line(o.statement, 400) +
+                              "\n  hint: what was done stays; repair the cause and run it again, or undo it"};
             }
             shown.show(o);
             if (o.what == "outside")
@@ -379,13 +389,15 @@ void status(const context& ctx) {
         std::cout << "next: " << found["kind"].get<std::string>() << " "
                   << (found["relation"].is_null() ? "" : found["relation"].get<std::string>()) << "\n";
         if (!found["blocks"].is_null() && found["blocks"].get<std::size_t>() > 0)
-            std::cout << progress_line(found["blocks_done"].get<std::size_t>(), found["blocks"].get<std::size_t>(), "blocks", 79)
+            std::cout << progress_line(found["blocks_done"].get<std::size_t>(),
+                                       found["blocks"].get<std::size_t>(), "blocks", 79)
                       << "\n";
         if (!found["error"].is_null())
             std::cout << "last error: " << one_line(found["error"].get<std::string>(), 400) << "\n";
     }
     if (!found["rows_per_second"].is_null())
-        std::cout << found["rows_done"] << " rows filled, " << static_cast<long long>(found["rows_per_second"].get<double>())
+        std::cout << found["rows_done"] << " rows filled, "
+                  << static_cast<long long>(found["rows_per_second"].get<double>())
                   << " rows/s while at work\n";
 }
 
@@ -402,10 +414,12 @@ void call(const context& ctx, const char* function, const char* sentence) {
 } // namespace
 
 void add_migrate_commands(CLI::App& app, const context& ctx, action& chosen) {
-    auto* group = add_group(app, "migrate", "make the tables of a running application multi-tenant, and back");
+    auto* group =
+        add_group(app, "migrate", "make the tables of a running application multi-tenant, and back");
     group->footer(footer);
     add_command<plan_arguments>(
-        group, "plan", "show what would become of each table, and what stands in the way; changes nothing", chosen,
+        group, "plan", "show what would become of each table, and what stands in the way; changes nothing",
+        chosen,
         [](CLI::App* c, plan_arguments& a) {
             add_plan_options(c, a);
             c->add_flag("--no-examine", a.no_examine, "do not look at the rows of the tables");
@@ -418,10 +432,13 @@ void add_migrate_commands(CLI::App& app, const context& ctx, action& chosen) {
             c->add_option("--to", a.to, "how far")
                 ->check(CLI::IsMember({"prepared", "trial", "rollout", "enforced"}))
                 ->capture_default_str();
-            c->add_option("--hold", a.hold, "hold this role to its tenant before all others; may be repeated; goes to rollout");
+            c->add_option("--hold", a.hold,
+                          "hold this role to its tenant before all others; may be repeated; goes to rollout");
             c->add_option("--batch-ms", a.batch_ms, "how long a batch of a backfill takes (default: 40)");
-            c->add_option("--pause", a.pause, "the pause after it, as a multiple of the time it took (default: 1)");
-            c->add_option("--lock-ms", a.lock_ms, "how long it waits for an exclusive lock before it gives way (default: 200)");
+            c->add_option("--pause", a.pause,
+                          "the pause after it, as a multiple of the time it took (default: 1)");
+            c->add_option("--lock-ms", a.lock_ms,
+                          "how long it waits for an exclusive lock before it gives way (default: 200)");
             c->add_flag("--no-foreign-key", a.no_foreign_key, "no foreign keys to the tenants");
             c->add_flag("--force", a.force, "start although the plan has errors");
             c->add_flag("--wait", a.wait, "wait for another session that migrates");
@@ -432,14 +449,17 @@ void add_migrate_commands(CLI::App& app, const context& ctx, action& chosen) {
         group, "status", "show how far the migration has come", chosen, [](CLI::App*, nothing&) {},
         [&ctx](const nothing&) { status(ctx); });
     add_command<nothing>(
-        group, "pause", "let whoever runs it stop after the batch that it is at", chosen, [](CLI::App*, nothing&) {},
+        group, "pause", "let whoever runs it stop after the batch that it is at", chosen,
+        [](CLI::App*, nothing&) {},
         [&ctx](const nothing&) { call(ctx, "tenancy.pause_migration()", "the migration is paused"); });
     add_command<nothing>(
         group, "resume", "take a pause back; then run it again", chosen, [](CLI::App*, nothing&) {},
         [&ctx](const nothing&) { call(ctx, "tenancy.resume_migration()", "the migration can go on"); });
     add_command<bool>(
         group, "undo", "go back to the schema as it was, from any state", chosen,
-        [](CLI::App* c, bool& wait) { c->add_flag("--wait", wait, "wait for another session that migrates"); },
+        [](CLI::App* c, bool& wait) {
+            c->add_flag("--wait", wait, "wait for another session that migrates");
+        },
         [&ctx](const bool& wait) { undo(ctx, wait); });
 }
 

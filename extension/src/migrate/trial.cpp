@@ -31,29 +31,34 @@ void make_places(void* memory) {
     auto* made = static_cast<place*>(memory);
     for (std::size_t i = 0; i < most_tallies; ++i) {
         pg_atomic_init_u64(&made[i].key, 0);
-        for (pg_atomic_uint64& each : made[i].counts) pg_atomic_init_u64(&each, 0);
+        for (pg_atomic_uint64& each : made[i].counts)
+            pg_atomic_init_u64(&each, 0);
         pg_atomic_init_u64(&made[i].last_hidden, 0);
     }
 }
 
 void request() {
-    if (next_shmem_request) next_shmem_request();
+    if (next_shmem_request)
+        next_shmem_request();
     RequestAddinShmemSpace(size_of_places);
 }
 
 void startup() {
-    if (next_shmem_startup) next_shmem_startup();
+    if (next_shmem_startup)
+        next_shmem_startup();
     bool found;
     LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
     auto* memory = static_cast<place*>(ShmemInitStruct("tenancy trial", size_of_places, &found));
-    if (!found) make_places(memory);
+    if (!found)
+        make_places(memory);
     LWLockRelease(AddinShmemInitLock);
     places = memory;
     shared_by_all = true;
 }
 
 place* all_places() {
-    if (likely(places != nullptr)) return places;
+    if (likely(places != nullptr))
+        return places;
 #if PG_VERSION_NUM >= 170000
     bool found;
     places = static_cast<place*>(GetNamedDSMSegment("tenancy trial", size_of_places, make_places, &found));
@@ -66,7 +71,9 @@ place* all_places() {
     return places;
 }
 
-std::uint64_t key_of(Oid relation) noexcept { return static_cast<std::uint64_t>(MyDatabaseId) << 32 | relation; }
+std::uint64_t key_of(Oid relation) noexcept {
+    return static_cast<std::uint64_t>(MyDatabaseId) << 32 | relation;
+}
 
 /// The place of a relation, taken now if need be; null when all are taken by others.
 place* find_place(Oid relation) {
@@ -76,8 +83,10 @@ place* find_place(Oid relation) {
     for (std::size_t i = 0; i < most_tallies; ++i) {
         place& candidate = all[(first + i) % most_tallies];
         std::uint64_t held = pg_atomic_read_u64(&candidate.key);
-        if (held == 0 && pg_atomic_compare_exchange_u64(&candidate.key, &held, key)) return &candidate;
-        if (held == key) return &candidate;
+        if (held == 0 && pg_atomic_compare_exchange_u64(&candidate.key, &held, key))
+            return &candidate;
+        if (held == key)
+            return &candidate;
     }
     return nullptr;
 }
@@ -87,11 +96,14 @@ place* find_place(Oid relation) {
 void count(Oid relation, judgement what) noexcept {
     // Most calls are for the relation of the last one.
     static place* last = nullptr;
-    if (last == nullptr || pg_atomic_read_u64(&last->key) != key_of(relation)) last = find_place(relation);
-    if (last == nullptr) return;
+    if (last == nullptr || pg_atomic_read_u64(&last->key) != key_of(relation))
+        last = find_place(relation);
+    if (last == nullptr)
+        return;
     pg_atomic_fetch_add_u64(&last->counts[static_cast<int>(what)], 1);
     if (what != judgement::passed)
-        pg_atomic_write_u64(&last->last_hidden, static_cast<std::uint64_t>(GetCurrentStatementStartTimestamp()));
+        pg_atomic_write_u64(&last->last_hidden,
+                            static_cast<std::uint64_t>(GetCurrentStatementStartTimestamp()));
 }
 
 std::size_t read_tallies(tally* into, std::size_t most) noexcept {
@@ -99,10 +111,12 @@ std::size_t read_tallies(tally* into, std::size_t most) noexcept {
     std::size_t found = 0;
     for (std::size_t i = 0; i < most_tallies && found < most; ++i) {
         std::uint64_t key = pg_atomic_read_u64(&all[i].key);
-        if (key >> 32 != MyDatabaseId) continue;
+        if (key >> 32 != MyDatabaseId)
+            continue;
         tally& each = into[found++];
         each.relation = static_cast<Oid>(key);
-        for (int j = 0; j < judgements; ++j) each.counts[j] = pg_atomic_read_u64(&all[i].counts[j]);
+        for (int j = 0; j < judgements; ++j)
+            each.counts[j] = pg_atomic_read_u64(&all[i].counts[j]);
         each.last_hidden = static_cast<TimestampTz>(pg_atomic_read_u64(&all[i].last_hidden));
     }
     return found;
@@ -110,8 +124,10 @@ std::size_t read_tallies(tally* into, std::size_t most) noexcept {
 
 void clear_tally(Oid relation) noexcept {
     place* found = find_place(relation);
-    if (found == nullptr) return;
-    for (pg_atomic_uint64& each : found->counts) pg_atomic_write_u64(&each, 0);
+    if (found == nullptr)
+        return;
+    for (pg_atomic_uint64& each : found->counts)
+        pg_atomic_write_u64(&each, 0);
     pg_atomic_write_u64(&found->last_hidden, 0);
 }
 
@@ -121,7 +137,8 @@ bool is_shared() noexcept {
 }
 
 void request_tallies() {
-    if (!process_shared_preload_libraries_in_progress) return;
+    if (!process_shared_preload_libraries_in_progress)
+        return;
     next_shmem_request = shmem_request_hook;
     shmem_request_hook = request;
     next_shmem_startup = shmem_startup_hook;
@@ -146,8 +163,7 @@ bool is_tenant_of(const context::verdict& last, Oid type, Datum value) {
         return last.has_external_key_bigint && DatumGetInt32(value) == last.external_key_bigint;
     case TEXTOID: {
         text* given = DatumGetTextPP(value);
-        return last.has_external_key &&
-               VARSIZE_ANY_EXHDR(given) == VARSIZE(last.external_key) - VARHDRSZ &&
+        return last.has_external_key && VARSIZE_ANY_EXHDR(given) == VARSIZE(last.external_key) - VARHDRSZ &&
                std::memcmp(VARDATA_ANY(given), VARDATA(last.external_key), VARSIZE_ANY_EXHDR(given)) == 0;
     }
     default:
@@ -163,14 +179,15 @@ PGDLLEXPORT PG_FUNCTION_INFO_V1(tenancy_trial_passes);
 
 /// Runs once for every row under a policy of a trial, and always says yes.
 PGDLLEXPORT Datum tenancy_trial_passes(FunctionCallInfo fcinfo) {
-    if (PG_ARGISNULL(0) || PG_ARGISNULL(2)) PG_RETURN_BOOL(true);
+    if (PG_ARGISNULL(0) || PG_ARGISNULL(2))
+        PG_RETURN_BOOL(true);
     Oid relation = PG_GETARG_OID(0);
     bool writing = PG_GETARG_BOOL(2);
     judgement what = judgement::passed;
     if (!context::is_settled() && context::settle() != context::status::settled)
         what = writing ? judgement::written_without_tenant : judgement::without_tenant;
-    else if (PG_ARGISNULL(1) ||
-             !is_tenant_of(context::last_verdict(), get_fn_expr_argtype(fcinfo->flinfo, 1), PG_GETARG_DATUM(1)))
+    else if (PG_ARGISNULL(1) || !is_tenant_of(context::last_verdict(), get_fn_expr_argtype(fcinfo->flinfo, 1),
+                                              PG_GETARG_DATUM(1)))
         what = writing ? judgement::written_to_other : judgement::other_tenant;
     else if (writing && !context::last_verdict().may_write)
         what = judgement::not_permitted;
@@ -196,14 +213,14 @@ TENANCY_FUNCTION(tenancy_trial_counts) {
             tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
         }
         if (!is_shared())
-            ereport(WARNING,
-                    (errmsg("a trial counts for each session by itself"),
-                     errhint("Put tenancy into shared_preload_libraries to count for all.")));
+            ereport(WARNING, (errmsg("a trial counts for each session by itself"),
+                              errhint("Put tenancy into shared_preload_libraries to count for all.")));
     });
     return static_cast<Datum>(0);
 }
 
 TENANCY_FUNCTION(tenancy_clear_trial) {
-    if (!PG_ARGISNULL(0)) clear_tally(PG_GETARG_OID(0));
+    if (!PG_ARGISNULL(0))
+        clear_tally(PG_GETARG_OID(0));
     PG_RETURN_VOID();
 }

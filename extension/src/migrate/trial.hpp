@@ -2,8 +2,8 @@
 
 #include "pg/prelude.hpp"
 
-/// Counting what policies would have hidden, while a migration is on trial: for each relation, without a lock and in
-/// read-only transactions too.
+/// Counting what policies would have hidden, while a migration is on trial: for each relation, without a lock
+/// and in read-only transactions too.
 namespace tenancy::migrate {
 
 /// What became of a row, had the policies held.
@@ -33,7 +33,8 @@ std::size_t read_tallies(tally* into, std::size_t most) noexcept;
 /// Begin again at zero.
 void clear_tally(Oid relation) noexcept;
 
-/// Whether all sessions count into the same place: the library is preloaded, or the server has named segments.
+/// Whether all sessions count into the same place: the library is preloaded, or the server has named
+/// segments.
 bool is_shared() noexcept;
 
 constexpr std::size_t most_tallies = 4096;

@@ -29,11 +29,14 @@ protected:
         if (IsSkipped())
             return;
         db().run("CREATE SCHEMA app");
-        db().run("CREATE TABLE app.users (id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY, email text UNIQUE)");
+        db().run("CREATE TABLE app.users (id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY, email text "
+                 "UNIQUE)");
         db().run("CREATE TABLE app.notes (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, "
                  "user_id integer NOT NULL REFERENCES app.users, body text, UNIQUE (user_id, body))");
-        db().run("INSERT INTO app.users (email) SELECT 'user' || g || '@x.example' FROM generate_series(1, 50) g");
-        db().run("INSERT INTO app.notes (user_id, body) SELECT g % 50 + 1, 'note ' || g FROM generate_series(1, 20000) g");
+        db().run(
+            "INSERT INTO app.users (email) SELECT 'user' || g || '@x.example' FROM generate_series(1, 50) g");
+        db().run("INSERT INTO app.notes (user_id, body) SELECT g % 50 + 1, 'note ' || g FROM "
+                 "generate_series(1, 20000) g");
     }
 
     static std::string quoted(const std::string& text) {
@@ -88,7 +91,8 @@ TEST_F(migrate_tool, plans) {
     EXPECT_EQ(plan.code, 0) << plan.out;
     for (const char* word : {"strategy personal", "app.notes", "follows app.users by user_id"})
         EXPECT_NE(plan.out.find(word), std::string::npos) << plan.out;
-    const auto rows = json::parse(run({"--json", "migrate", "plan", "--schema", "app", "--strategy", "system"}).out);
+    const auto rows =
+        json::parse(run({"--json", "migrate", "plan", "--schema", "app", "--strategy", "system"}).out);
     EXPECT_EQ(rows[0]["code"], "system");
     db().run("ALTER TABLE app.notes ADD COLUMN tenant_id date");
     EXPECT_EQ(run({"-q", "migrate", "plan", "--schema", "app"}).code, 1) << "a plan with errors";
@@ -105,7 +109,9 @@ TEST_F(migrate_tool, runs_to_the_end_and_back) {
     EXPECT_EQ(state(), "rollout");
     EXPECT_EQ(run({"-q", "migrate", "run", "--to", "enforced"}).code, 0);
     EXPECT_EQ(state(), "enforced");
-    EXPECT_EQ(db().run("SELECT count(*) FROM tenancy.protected_tables WHERE relation IN ('app.users'::regclass, 'app.notes')"), "2");
+    EXPECT_EQ(db().run("SELECT count(*) FROM tenancy.protected_tables WHERE relation IN "
+                       "('app.users'::regclass, 'app.notes')"),
+              "2");
     EXPECT_EQ(db().run("SELECT count(*) FROM pg_index WHERE NOT indisvalid"), "0");
     const auto undone = run({"migrate", "undo"});
     EXPECT_EQ(undone.code, 0) << undone.out;
@@ -148,8 +154,8 @@ TEST_F(migrate_tool, goes_on_after_a_kill) {
         if (child == 0) {
             if (!std::freopen("/dev/null", "w", stdout) || !std::freopen("/dev/null", "w", stderr))
                 _exit(126);
-            execl(TENANCYCTL, "tenancyctl", "--db", db().superuser().c_str(), "migrate", "run", "--wait", "--schema", "app", "--to",
-                  "enforced", static_cast<char*>(nullptr));
+            execl(TENANCYCTL, "tenancyctl", "--db", db().superuser().c_str(), "migrate", "run", "--wait",
+                  "--schema", "app", "--to", "enforced", static_cast<char*>(nullptr));
             _exit(127);
         }
         std::this_thread::sleep_for(std::chrono::milliseconds{120 + 60 * attempt});
@@ -159,7 +165,9 @@ TEST_F(migrate_tool, goes_on_after_a_kill) {
     const auto done = run({"-q", "migrate", "run", "--wait", "--schema", "app", "--to", "enforced"});
     // It may have come to its end before it was killed, and then there is nothing left to migrate.
     EXPECT_TRUE(done.code == 0 || done.code == 19) << done.out;
-    EXPECT_EQ(db().run("SELECT count(*) FROM app.notes n JOIN app.users u ON u.id = n.user_id WHERE n.tenant_id = u.tenant_id"), "20000");
+    EXPECT_EQ(db().run("SELECT count(*) FROM app.notes n JOIN app.users u ON u.id = n.user_id WHERE "
+                       "n.tenant_id = u.tenant_id"),
+              "20000");
     EXPECT_EQ(db().run("SELECT count(*) FROM pg_index WHERE NOT indisvalid"), "0");
     EXPECT_EQ(run({"-q", "migrate", "undo"}).code, 0);
 }
