@@ -280,8 +280,10 @@ BEGIN
             WHERE m.name IS NOT NULL
             ORDER BY m.depth, m.relation, v.place;
             IF is_partitioned THEN
+                -- Taking over drops the triggers that the partitions' keys have on the tenants. The lock for that is taken first:
+                -- whoever needs a stronger lock than it has makes a deadlock with the application.
                 RETURN QUERY SELECT 'prepare', 4, 'foreign_key', this.relation, format(
-                    'ALTER TABLE %s ADD CONSTRAINT %I FOREIGN KEY (%I) REFERENCES tenancy.tenants (%I)', this.relation, key_name,
+                    E'LOCK TABLE tenancy.tenants IN ACCESS EXCLUSIVE MODE;\nALTER TABLE %s ADD CONSTRAINT %I FOREIGN KEY (%I) REFERENCES tenancy.tenants (%I)', this.relation, key_name,
                     tenant_column, tenancy.tenants_column(type));
             END IF;
         END IF;

@@ -240,6 +240,9 @@ BEGIN
             relation := this.relation::text;
             BEGIN
                 PERFORM set_config('lock_timeout', coalesce(current.options ->> 'lock_timeout', '200ms'), true);
+                IF (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = current_user) THEN
+                    PERFORM set_config('deadlock_timeout', '20ms', true);
+                END IF;
                 PERFORM tenancy.undo_table(current, this);
                 UPDATE tenancy.migration_tables t SET undone = true WHERE t.migration = current.id AND t.relation = this.relation;
                 outcome := 'done';
