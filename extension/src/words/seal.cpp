@@ -2,8 +2,6 @@
 
 #include "pg/guard.hpp"
 
-#include <map>
-
 namespace tenancy::words {
 
 namespace {
