@@ -61,14 +61,18 @@ BEGIN
         SELECT tenancy.path_condition(parent, i.path, parent_alias, depth + 1, writing) INTO ending
         FROM tenancy.indirect_tables i WHERE i.relation = parent AND i.kind = 'path';
     END IF;
-    RETURN format('EXISTS (SELECT FROM %s %s WHERE %s AND %s)', parent, parent_alias, matching, ending);
+    -- A foreign key refers to the rows of a partitioned table, but not to those of inheritance children, whose keys may be the same.
+    RETURN format('EXISTS (SELECT FROM %s%s %s WHERE %s AND %s)',
+                  (SELECT CASE c.relkind WHEN 'r' THEN 'ONLY ' END FROM pg_class c WHERE c.oid = parent),
+                  parent, parent_alias, matching, ending);
 END
 $$;
 
 COMMENT ON FUNCTION tenancy.path_condition(regclass, name, text, integer, boolean) IS
 'the condition under which a row refers to one of the current tenant; internal';
 
--- By its other foreign keys a row refers to rows of its own tenant too.
+-- By its other foreign keys a row refers to rows of its own tenant too. (One with a parent is the same again, for a partition of
+-- what it refers to.)
 CREATE FUNCTION tenancy.path_policies(relation regclass, path name)
 RETURNS TABLE (policy name, is_permissive boolean, command "char", definition text)
 LANGUAGE sql STABLE
@@ -84,7 +88,7 @@ BEGIN ATOMIC
                               FROM pg_attribute a WHERE a.attrelid = f.conrelid AND a.attnum = ANY (f.conkey)),
                              tenancy.path_condition(relation, f.conname, quote_ident(c.relname), 1, true)), '' ORDER BY f.conname), '')
                   FROM pg_constraint f
-                  WHERE f.conrelid = relation AND f.contype = 'f' AND f.conname <> path
+                  WHERE f.conrelid = relation AND f.contype = 'f' AND f.conparentid = 0 AND f.conname <> path
                     AND (EXISTS (SELECT FROM tenancy.protected_tables p WHERE p.relation = f.confrelid)
                          OR EXISTS (SELECT FROM tenancy.indirect_tables i
                                     WHERE i.relation = f.confrelid AND i.kind = 'path' AND f.confrelid <> f.conrelid))) AS others
@@ -186,7 +190,8 @@ BEGIN
     candidates := ARRAY(
         SELECT f.conname
         FROM pg_constraint f
-        WHERE f.conrelid = relation AND f.contype = 'f' AND f.confrelid <> f.conrelid AND f.conname = coalesce(path, f.conname)
+        WHERE f.conrelid = relation AND f.contype = 'f' AND f.conparentid = 0 AND f.confrelid <> f.conrelid
+          AND f.conname = coalesce(path, f.conname)
           AND (EXISTS (SELECT FROM tenancy.protected_tables p WHERE p.relation = f.confrelid)
                OR EXISTS (SELECT FROM tenancy.indirect_tables i WHERE i.relation = f.confrelid AND i.kind = 'path'))
         ORDER BY f.conname);

@@ -1,6 +1,6 @@
 -- Tables that reach their tenant by a foreign key, over one step and over two, and shared reference tables.
 BEGIN;
-SELECT plan(75);
+SELECT plan(81);
 
 SELECT test_helpers.make_tenants();
 SELECT test_helpers.make_role('app') AS app \gset
@@ -47,7 +47,7 @@ CREATE TEMP TABLE promised AS SELECT s FROM tenancy.protect_by_path('tasks', 'of
 SELECT is_empty('SELECT FROM tenancy.indirect_tables', 'a dry run does nothing');
 SELECT results_eq($$SELECT tenancy.protect_by_path('tasks', 'of_project')$$, 'TABLE promised', 'and says what is run');
 SELECT is((SELECT string_agg(s, '; ' ORDER BY s) FROM promised WHERE s LIKE '%tenancy_delete%' OR s LIKE 'CREATE INDEX%'),
-    'CREATE INDEX tasks_project_idx ON public.tasks (project); CREATE POLICY tenancy_delete ON public.tasks AS PERMISSIVE FOR DELETE USING (EXISTS (SELECT FROM public.projects parent1 WHERE parent1.id = tasks.project AND parent1.tenant_id = tenancy.writable_tenant_id()))',
+    'CREATE INDEX tasks_project_idx ON public.tasks (project); CREATE POLICY tenancy_delete ON public.tasks AS PERMISSIVE FOR DELETE USING (EXISTS (SELECT FROM ONLY public.projects parent1 WHERE parent1.id = tasks.project AND parent1.tenant_id = tenancy.writable_tenant_id()))',
     'the tenant stands at the end of the path');
 SELECT is_empty($$SELECT tenancy.protect_by_path('tasks')$$, 'a second time there is nothing to do');
 SELECT lives_ok($$SELECT tenancy.protect_by_path('steps')$$, 'a path over two steps');
@@ -139,6 +139,33 @@ SELECT test_helpers.act_as('owner');
 SELECT lives_ok($$SELECT tenancy.share('countries')$$, 'and taken back');
 SELECT is_empty($$SELECT tenancy.indirect_faults('countries')$$, 'for good');
 SELECT lives_ok($$SELECT tenancy.unprotect('countries')$$, 'it is shared no more');
+
+-- An inheritance child of the parent may have the key of a row of the parent's.
+CREATE TABLE roots (id integer PRIMARY KEY, tenant_id uuid);
+CREATE TABLE branches (PRIMARY KEY (id)) INHERITS (roots);
+CREATE TABLE leaves (root integer NOT NULL REFERENCES roots);
+CREATE TABLE eras (year integer PRIMARY KEY, tenant_id uuid) PARTITION BY LIST (year);
+CREATE TABLE eras_1 PARTITION OF eras FOR VALUES IN (1);
+CREATE TABLE eras_2 PARTITION OF eras FOR VALUES IN (2);
+CREATE TABLE facts (year integer NOT NULL REFERENCES eras);
+SELECT FROM (VALUES ('roots'), ('eras')) t (r), tenancy.protect(t.r::regclass);
+SELECT FROM (VALUES ('leaves'), ('facts')) t (r), tenancy.protect_by_path(t.r::regclass);
+GRANT SELECT, INSERT ON roots, branches, leaves, eras, facts TO :"app";
+SELECT test_helpers.act_as('app', test_helpers.a());
+INSERT INTO roots VALUES (1);
+INSERT INTO leaves VALUES (1);
+INSERT INTO eras VALUES (1), (2);
+SELECT lives_ok('INSERT INTO facts VALUES (1), (2)', 'a path to a partitioned table, whatever the partition');
+SELECT test_helpers.act_as('app', test_helpers.b());
+INSERT INTO branches VALUES (1);
+SELECT is_empty('SELECT FROM leaves', 'whoever puts the same key into an inheritance child sees nothing');
+SELECT throws_ok('INSERT INTO leaves VALUES (1)', '42501', 'new row violates row-level security policy for table "leaves"', 'and adds nothing');
+SELECT is_empty('SELECT FROM facts', 'nor through partitions');
+SELECT throws_ok('INSERT INTO facts VALUES (1)', '42501', 'new row violates row-level security policy for table "facts"', 'and adds nothing there');
+SELECT test_helpers.act_as('app', test_helpers.a());
+SELECT is((SELECT count(*) FROM leaves) + (SELECT count(*) FROM facts), 3::bigint, 'A sees its own');
+SELECT test_helpers.act_as('owner');
+SELECT tenancy.unprotect('leaves'), tenancy.unprotect('facts');
 
 -- The way back.
 SELECT throws_ok($$SELECT tenancy.unprotect('tasks')$$, 'TN009', 'relation public.tasks cannot be unprotected', 'what is on the way stays');
