@@ -30,21 +30,25 @@ CREATE POLICY write_own ON tenancy.indirect_tables USING (EXISTS (
     WHERE c.oid = relation AND pg_catalog.pg_has_role(c.relowner, 'USAGE')));
 
 -- The tenant equality stands at the end of the chain, so that isolation does not hang on the parent's policies, and is an index
--- condition there. A column of the table is qualified by the name that policies know it by.
-CREATE FUNCTION tenancy.path_condition(relation regclass, path name, alias text, depth integer, writing boolean) RETURNS text
+-- condition there. A column of the table is qualified by the name that policies know it by. It is that of the context, or the one
+-- given: then no operator may be one that somebody put into a schema on the way, and null is for a key that the tenant has not.
+CREATE FUNCTION tenancy.path_condition(relation regclass, path name, alias text, depth integer, writing boolean,
+                                       whose tenancy.tenants DEFAULT NULL) RETURNS text
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     parent regclass;
     parent_alias text := 'parent' || depth;
+    registered tenancy.protected_tables;
     matching text;
     ending text;
+    is_given boolean := (whose).id IS NOT NULL;
 BEGIN
     -- By the operators of the foreign key itself, which may be those of an extension's type.
     SELECT f.confrelid,
            string_agg(format('%s.%I %s %s.%I', parent_alias, b.attname,
-                             CASE o.oprnamespace WHEN 'pg_catalog'::regnamespace THEN o.oprname
+                             CASE WHEN o.oprnamespace = 'pg_catalog'::regnamespace AND NOT is_given THEN o.oprname
                                   ELSE format('OPERATOR(%s.%s)', o.oprnamespace::regnamespace, o.oprname) END,
                              alias, a.attname), ' AND ' ORDER BY k.place)
     INTO parent, matching
@@ -55,11 +59,17 @@ BEGIN
     JOIN pg_attribute b ON b.attrelid = f.confrelid AND b.attnum = k.parent_number
     WHERE f.conrelid = relation AND f.conname = path AND f.contype = 'f'
     GROUP BY f.confrelid;
-    SELECT format('%s.%I = %s', parent_alias, p.tenant_column, tenancy.context_call(p.column_type, writing)) INTO ending
-    FROM tenancy.protected_tables p WHERE p.relation = parent;
-    IF ending IS NULL THEN
-        SELECT tenancy.path_condition(parent, i.path, parent_alias, depth + 1, writing) INTO ending
+    SELECT p.* INTO registered FROM tenancy.protected_tables p WHERE p.relation = parent;
+    IF registered.relation IS NOT NULL AND is_given THEN
+        ending := parent_alias || '.' || tenancy.tenant_condition(whose, registered.tenant_column, registered.column_type);
+    ELSIF registered.relation IS NOT NULL THEN
+        ending := format('%s.%I = %s', parent_alias, registered.tenant_column, tenancy.context_call(registered.column_type, writing));
+    ELSE
+        SELECT tenancy.path_condition(parent, i.path, parent_alias, depth + 1, writing, whose) INTO ending
         FROM tenancy.indirect_tables i WHERE i.relation = parent AND i.kind = 'path';
+    END IF;
+    IF is_given AND ending IS NULL THEN
+        RETURN NULL;
     END IF;
     -- A foreign key refers to the rows of a partitioned table, but not to those of inheritance children, whose keys may be the same.
     RETURN format('EXISTS (SELECT FROM %s%s %s WHERE %s AND %s)',
@@ -68,8 +78,22 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION tenancy.path_condition(regclass, name, text, integer, boolean) IS
-'the condition under which a row refers to one of the current tenant; internal';
+COMMENT ON FUNCTION tenancy.path_condition(regclass, name, text, integer, boolean, tenancy.tenants) IS
+'the condition under which a row refers to one of the current tenant, or of the one given; internal';
+
+CREATE FUNCTION tenancy.has_path_index(relation regclass, path name) RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT EXISTS (
+        SELECT FROM pg_constraint f
+        JOIN pg_index i ON i.indrelid = f.conrelid AND i.indisvalid AND i.indpred IS NULL
+                       AND (i.indkey::int2[])[0:cardinality(f.conkey) - 1] @> f.conkey
+        WHERE f.conrelid = relation AND f.conname = path);
+END;
+
+COMMENT ON FUNCTION tenancy.has_path_index(regclass, name) IS
+'whether a valid index over all rows leads with the columns of a foreign key; internal';
 
 -- By its other foreign keys a row refers to rows of its own tenant too. (One with a parent is the same again, for a partition of
 -- what it refers to.)
@@ -267,9 +291,7 @@ BEGIN
     JOIN pg_attribute a ON a.attrelid = f.conrelid AND a.attnum = k.number
     WHERE f.conrelid = protect_by_path.relation AND f.conname = chosen
       AND protect_by_path.index
-      AND NOT EXISTS (SELECT FROM pg_index i
-                      WHERE i.indrelid = f.conrelid AND i.indisvalid AND i.indpred IS NULL
-                        AND (i.indkey::int2[])[0:cardinality(f.conkey) - 1] @> f.conkey);
+      AND NOT tenancy.has_path_index(f.conrelid, f.conname);
     index_name := CASE WHEN columns IS NOT NULL THEN tenancy.unused_name(protect_by_path.relation, left(index_name, 40), 'idx') END;
     statements := CASE WHEN index_name IS NOT NULL THEN ARRAY[format('CREATE INDEX %I ON %s (%s)', index_name, protect_by_path.relation, columns)] END;
     statements := statements || ARRAY(

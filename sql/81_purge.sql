@@ -21,7 +21,9 @@ BEGIN
                 WHERE NOT EXISTS (
                     SELECT FROM pg_constraint f
                     WHERE f.contype = 'f' AND f.confrelid = r AND f.conrelid <> r AND f.conrelid = ANY (remaining)
-                      AND (strictness = 1 OR f.confdeltype IN ('a', 'r')))
+                      AND (strictness = 1 OR f.confdeltype IN ('a', 'r')
+                           -- Without the row at the end of its path nobody could tell whose a row was.
+                           OR EXISTS (SELECT FROM tenancy.indirect_tables i WHERE i.relation = f.conrelid AND i.kind = 'path')))
                 ORDER BY position);
             EXIT WHEN cardinality(ready) > 0;
         END LOOP;
@@ -36,8 +38,9 @@ BEGIN
             -- A row may reference another one of its table; and without an index each batch would read all of the table.
             in_batches := NOT EXISTS (SELECT FROM pg_constraint f WHERE f.contype = 'f' AND f.conrelid = next_one
                                       AND f.confrelid = next_one AND f.confdeltype IN ('a', 'r'))
-                AND (SELECT tenancy.has_tenant_index(t.relation, t.tenant_column) FROM tenancy.tables_of_tenants() t
-                     WHERE t.relation = next_one);
+                AND (SELECT CASE WHEN t.path IS NULL THEN tenancy.has_tenant_index(t.relation, t.tenant_column)
+                                 ELSE tenancy.has_path_index(t.relation, t.path) END
+                     FROM tenancy.tables_of_tenants() t WHERE t.relation = next_one);
             RETURN NEXT;
         END LOOP;
         remaining := ARRAY(SELECT r FROM unnest(remaining) WITH ORDINALITY AS u (r, position)
@@ -69,6 +72,8 @@ BEGIN
     IF whose.status <> 'deleted' THEN
         PERFORM tenancy.raise_wrong_status(whose, 'deleted');
     END IF;
+    -- Raises where a path leads nowhere: before anything is gone that it could be mended with.
+    PERFORM tenancy.rows_condition(whose, t.relation, t.tenant_column, t.column_type, t.path) FROM tenancy.tables_of_tenants() t;
     IF whose.purge_started_at IS NULL THEN
         UPDATE tenancy.tenants t SET purge_started_at = now() WHERE t.id = whose.id;
         PERFORM tenancy.audit_event(whose.id, 'tenant.purge_begin', 'tenant:' || whose.id,
@@ -80,6 +85,19 @@ $$;
 
 COMMENT ON FUNCTION tenancy.purge_begin(uuid, integer) IS 'marks a deleted tenant as one that is being purged; part of purge_tenant(); for operators';
 
+CREATE FUNCTION tenancy.raise_rows_left(tenant tenancy.tenants, relation regclass) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RAISE EXCEPTION USING ERRCODE = '55000',
+        MESSAGE = format('rows of tenant %L are left in %s', (tenant).slug, relation),
+        HINT = 'A trigger may have kept them, or another session have added some; remove the cause and call tenancy.purge_tenant() again.';
+END
+$$;
+
+COMMENT ON FUNCTION tenancy.raise_rows_left(tenancy.tenants, regclass) IS 'raises that a purge is not complete; internal';
+
 CREATE FUNCTION tenancy.purge_batch(tenant uuid, relations regclass[], at_most integer) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -88,6 +106,7 @@ DECLARE
     whose tenancy.tenants;
     parts text;
     deleted bigint;
+    by_path record;
 BEGIN
     PERFORM tenancy.authorize_operator();
     -- Two who purge the same tenant take turns.
@@ -103,12 +122,13 @@ BEGIN
     END IF;
     -- Only tables that hold rows of tenants, and of those only the tenant's rows, whatever the arguments say.
     SELECT string_agg(format(
-               CASE WHEN at_most IS NULL THEN 'd%1$s AS (DELETE FROM ONLY %2$s WHERE %3$s RETURNING 1)'
-               ELSE 'd%1$s AS (DELETE FROM ONLY %2$s WHERE ctid = ANY (ARRAY(SELECT ctid FROM ONLY %2$s WHERE %3$s LIMIT %4$s)) AND %3$s RETURNING 1)'
+               CASE WHEN at_most IS NULL THEN 'd%1$s AS (DELETE FROM ONLY %2$s t WHERE %3$s RETURNING 1)'
+               ELSE 'd%1$s AS (DELETE FROM ONLY %2$s t WHERE t.ctid = ANY (ARRAY(SELECT t.ctid FROM ONLY %2$s t WHERE %3$s LIMIT %4$s)) AND %3$s RETURNING 1)'
                END, t.number, t.relation, t.condition, at_most), ', ')
            || ' SELECT ' || string_agg(format('(SELECT count(*) FROM d%s)', t.number), ' + ')
     INTO parts
-    FROM (SELECT row_number() OVER () AS number, s.relation, tenancy.tenant_condition(whose, s.tenant_column, s.column_type) AS condition
+    FROM (SELECT row_number() OVER () AS number, s.relation,
+                 tenancy.rows_condition(whose, s.relation, s.tenant_column, s.column_type, s.path) AS condition
           FROM tenancy.tables_of_tenants() s
           JOIN pg_class c ON c.oid = s.relation AND c.relkind = 'r'
           WHERE s.relation = ANY (purge_batch.relations)) t
@@ -119,6 +139,19 @@ BEGIN
     -- Deferred triggers would fire at the commit, with the rights of whoever commits.
     SET CONSTRAINTS ALL IMMEDIATE;
     deleted := tenancy.run_as_owner(relations[1], 'WITH ' || parts);
+    -- Looked at now, while the rows that these belong to are there; purge_end() could not tell any more.
+    IF deleted = 0 OR at_most IS NULL THEN
+        FOR by_path IN
+            SELECT s.relation, tenancy.rows_condition(whose, s.relation, s.tenant_column, s.column_type, s.path) AS condition
+            FROM tenancy.tables_of_tenants() s
+            WHERE s.relation = ANY (purge_batch.relations) AND s.path IS NOT NULL
+        LOOP
+            IF tenancy.run_as_owner(by_path.relation, format('SELECT count(*) FROM (SELECT FROM %s t WHERE %s LIMIT 1) left_over',
+                                                             by_path.relation, by_path.condition)) > 0 THEN
+                PERFORM tenancy.raise_rows_left(whose, by_path.relation);
+            END IF;
+        END LOOP;
+    END IF;
     RETURN deleted;
 END
 $$;
@@ -141,14 +174,12 @@ BEGIN
     IF whose.purge_started_at IS NULL THEN
         PERFORM tenancy.raise_wrong_status(whose, 'being purged');
     END IF;
-    FOR source IN SELECT t.* FROM tenancy.tables_of_tenants() t LOOP
+    FOR source IN SELECT t.* FROM tenancy.tables_of_tenants() t WHERE t.path IS NULL LOOP
         condition := tenancy.tenant_condition(whose, source.tenant_column, source.column_type);
         CONTINUE WHEN condition IS NULL;
         EXECUTE format('SELECT EXISTS (SELECT FROM %s WHERE %s)', source.relation, condition) INTO is_left;
         IF is_left THEN
-            RAISE EXCEPTION USING ERRCODE = '55000',
-                MESSAGE = format('rows of tenant %L are left in %s', whose.slug, source.relation),
-                HINT = 'A trigger may have kept them, or another session have added some; remove the cause and call tenancy.purge_tenant() again.';
+            PERFORM tenancy.raise_rows_left(whose, source.relation);
         END IF;
     END LOOP;
     PERFORM tenancy.drop_tenant_vectors(whose);
