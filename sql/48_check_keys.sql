@@ -29,7 +29,7 @@ AS $$
         JOIN pg_am m ON m.oid = x.relam
     ), pins AS MATERIALIZED (
         SELECT f.conindid, f.conname, f.conrelid::regclass AS child, f.confrelid::regclass AS parent,
-               EXISTS (SELECT FROM tenancy.indirect_tables i WHERE i.relation = f.conrelid) AS is_indirect
+               (SELECT i.kind FROM tenancy.indirect_tables i WHERE i.relation = f.conrelid) AS indirect_kind
         FROM pg_constraint f
         WHERE f.contype = 'f' AND f.conparentid = 0
           AND f.confrelid IN (SELECT i FROM tenancy.isolated_tables() i)
@@ -43,8 +43,12 @@ AS $$
       AND NOT EXISTS (SELECT FROM pins n WHERE n.conindid = i.indexrelid)
     UNION ALL
     SELECT 'unique_pinned', 'info', format('index %s', i.indexrelid::regclass),
-           format('it stays unique for all tenants of %s while %s, which has no tenant column, refers to it by %I', i.relation, n.child, n.conname),
-           format('SELECT tenancy.protect(%L)', n.child)
+           format('it stays unique for all tenants of %s while %s, which %s, refers to it by %I', i.relation, n.child,
+                  CASE n.indirect_kind WHEN 'path' THEN 'is protected by a path and has no tenant column'
+                                       WHEN 'shared' THEN 'is shared' ELSE 'is not protected' END, n.conname),
+           -- What a path ends at must be unique for all: then that is said, or the table gets a column, which takes more than a statement.
+           CASE WHEN n.indirect_kind IS NULL THEN format('SELECT tenancy.protect(%L)', n.child)
+                ELSE left(tenancy.protect_statement(i.relation, i.relation), -1) || format(', global_keys => %L)', ARRAY[i.relname]) END
     FROM indexes i
     JOIN pins n ON n.conindid = i.indexrelid
     WHERE NOT i.is_global AND NOT i.has_tenant
@@ -53,7 +57,7 @@ AS $$
            format('its rows belong to rows of %s, and everybody sees those of all tenants', string_agg(DISTINCT n.parent::text, ', ')),
            format('SELECT tenancy.protect(%L)', n.child)
     FROM pins n
-    WHERE NOT n.is_indirect
+    WHERE n.indirect_kind IS NULL
     GROUP BY n.child
     UNION ALL
     SELECT 'foreign_key_across', 'warning', format('constraint %I on table %s', f.conname, child.relation),

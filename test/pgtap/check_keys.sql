@@ -1,6 +1,6 @@
 -- check() about keys and indexes: each fault is made, seen, and repaired by executing what check() says.
 BEGIN;
-SELECT plan(41);
+SELECT plan(45);
 
 SELECT test_helpers.make_tenants();
 SELECT test_helpers.make_role('app');
@@ -55,6 +55,25 @@ SELECT results_eq('SELECT code, severity, object, fix FROM tenancy.check()', $$V
     ('unique_pinned', 'info', 'index public.orders_pkey', 'SELECT tenancy.protect(''public.items'')')$$, 'the table is found, and the key that it pins');
 SELECT test_helpers.run((SELECT fix FROM tenancy.check() WHERE code = 'unique_pinned'));
 SELECT is_empty('SELECT * FROM tenancy.check()', 'and repaired');
+
+-- One that is protected by a path, or shared, cannot be protected as well.
+CREATE TABLE shops (id integer PRIMARY KEY, name text CONSTRAINT "Name" UNIQUE, account bigint NOT NULL);
+CREATE TABLE visits (shop integer NOT NULL CONSTRAINT to_shop REFERENCES shops);
+CREATE TABLE towns (shop text REFERENCES shops (name));
+SELECT FROM tenancy.protect('shops', 'account');
+SELECT FROM tenancy.protect_by_path('visits');
+SELECT FROM tenancy.share('towns');
+SELECT results_eq('SELECT code, severity, object, problem, fix FROM tenancy.check()', $$VALUES
+    ('unique_pinned', 'info', 'index public."Name"',
+     'it stays unique for all tenants of public.shops while public.towns, which is shared, refers to it by towns_shop_fkey',
+     'SELECT tenancy.protect(''public.shops'', ''account'', global_keys => ''{Name}'')'),
+    ('unique_pinned', 'info', 'index public.shops_pkey',
+     'it stays unique for all tenants of public.shops while public.visits, which is protected by a path and has no tenant column, refers to it by to_shop',
+     'SELECT tenancy.protect(''public.shops'', ''account'', global_keys => ''{shops_pkey}'')')$$, 'a key that a path needs is said to be one');
+SELECT throws_ok($$SELECT tenancy.protect('visits')$$, 'TN009', NULL, 'protect() would be refused');
+SELECT test_helpers.run(fix) FROM tenancy.check();
+SELECT is_empty('SELECT * FROM tenancy.check()', 'and is global by choice then');
+SELECT results_eq($$SELECT array_to_string(global_keys, ',') COLLATE "default" FROM tenancy.protected_tables WHERE relation = 'shops'::regclass$$, $$VALUES ('Name,shops_pkey')$$, 'both are');
 
 -- What is deleted from outside.
 CREATE TABLE kinds (id integer PRIMARY KEY);
