@@ -55,7 +55,7 @@ END;
 COMMENT ON FUNCTION tenancy.tenant_condition(tenancy.tenants, name, regtype) IS 'the WHERE that finds a tenant''s rows by its tenant column; internal';
 
 -- The owner of a table that is protected by a path reads the tables on the way too. Nobody else may do it in the owner's place:
--- a foreign key may compare by a cast, which is the code of whoever owns the type.
+-- an index's predicate and the cast that a foreign key compares by are the owner's code.
 CREATE FUNCTION tenancy.rows_condition(tenant tenancy.tenants, relation regclass, tenant_column name, column_type regtype, path name)
 RETURNS text
 LANGUAGE plpgsql STABLE
@@ -147,8 +147,6 @@ DECLARE
     source record;
     condition text;
     key text;
-    exported bigint;
-    counted bigint;
 BEGIN
     PERFORM tenancy.refuse_null(tenant IS NULL, 'tenant');
     -- Whoever may destroy the whole may take it along; policies that an application has beside ours do not hold here.
@@ -162,20 +160,12 @@ BEGIN
         CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k (attnum, position)
         JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
         WHERE i.indrelid = source.relation AND i.indisprimary;
+        -- Never as the extension's owner: planning alone runs functions of an index's predicate. From the owner of the table no
+        -- policy hides rows here.
         RETURN QUERY
             SELECT source.relation::text, row_number() OVER (), r.value
             FROM tenancy.rows_as_owner(source.relation, format('SELECT pg_catalog.to_jsonb(t) FROM %s t WHERE %s%s', source.relation,
                                        condition, coalesce(' ORDER BY ' || key, ''))) AS r (value);
-        GET DIAGNOSTICS exported = ROW_COUNT;
-        -- Counted apart, as the extension's owner, whom no policy holds: a table that hides rows from its owner must not go unseen.
-        -- Not what a path compares, see rows_condition().
-        CONTINUE WHEN source.path IS NOT NULL;
-        EXECUTE format('SELECT count(*) FROM %s t WHERE %s', source.relation, condition) INTO counted;
-        IF exported <> counted THEN
-            RAISE EXCEPTION USING ERRCODE = '55000',
-                MESSAGE = format('export of %s is not complete: %s of %s rows', source.relation, exported, counted),
-                HINT = 'Look for policies and rights that keep rows from the owner of the table.';
-        END IF;
     END LOOP;
 END
 $$;

@@ -85,18 +85,22 @@ $$;
 
 COMMENT ON FUNCTION tenancy.purge_begin(uuid, integer) IS 'marks a deleted tenant as one that is being purged; part of purge_tenant(); for operators';
 
-CREATE FUNCTION tenancy.raise_rows_left(tenant tenancy.tenants, relation regclass) RETURNS void
+-- As the owner of the table, whose code an index's predicate is.
+CREATE FUNCTION tenancy.refuse_rows_left(tenant tenancy.tenants, relation regclass, condition text) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    RAISE EXCEPTION USING ERRCODE = '55000',
-        MESSAGE = format('rows of tenant %L are left in %s', (tenant).slug, relation),
-        HINT = 'A trigger may have kept them, or another session have added some; remove the cause and call tenancy.purge_tenant() again.';
+    IF tenancy.run_as_owner(relation, format('SELECT count(*) FROM (SELECT FROM %s t WHERE %s LIMIT 1) left_over', relation, condition)) > 0 THEN
+        RAISE EXCEPTION USING ERRCODE = '55000',
+            MESSAGE = format('rows of tenant %L are left in %s', (tenant).slug, relation),
+            HINT = 'A trigger may have kept them, or another session have added some; remove the cause and call tenancy.purge_tenant() again.';
+    END IF;
 END
 $$;
 
-COMMENT ON FUNCTION tenancy.raise_rows_left(tenancy.tenants, regclass) IS 'raises that a purge is not complete; internal';
+COMMENT ON FUNCTION tenancy.refuse_rows_left(tenancy.tenants, regclass, text) IS
+'raises when a table that a purge has emptied holds rows of the tenant still; internal';
 
 CREATE FUNCTION tenancy.purge_batch(tenant uuid, relations regclass[], at_most integer) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER
@@ -146,10 +150,7 @@ BEGIN
             FROM tenancy.tables_of_tenants() s
             WHERE s.relation = ANY (purge_batch.relations) AND s.path IS NOT NULL
         LOOP
-            IF tenancy.run_as_owner(by_path.relation, format('SELECT count(*) FROM (SELECT FROM %s t WHERE %s LIMIT 1) left_over',
-                                                             by_path.relation, by_path.condition)) > 0 THEN
-                PERFORM tenancy.raise_rows_left(whose, by_path.relation);
-            END IF;
+            PERFORM tenancy.refuse_rows_left(whose, by_path.relation, by_path.condition);
         END LOOP;
     END IF;
     RETURN deleted;
@@ -167,7 +168,6 @@ DECLARE
     whose tenancy.tenants;
     source record;
     condition text;
-    is_left boolean;
 BEGIN
     PERFORM tenancy.authorize_operator();
     whose := tenancy.lock_tenant(purge_end.tenant, true);
@@ -175,12 +175,9 @@ BEGIN
         PERFORM tenancy.raise_wrong_status(whose, 'being purged');
     END IF;
     FOR source IN SELECT t.* FROM tenancy.tables_of_tenants() t WHERE t.path IS NULL LOOP
-        condition := tenancy.tenant_condition(whose, source.tenant_column, source.column_type);
+        condition := tenancy.rows_condition(whose, source.relation, source.tenant_column, source.column_type, source.path);
         CONTINUE WHEN condition IS NULL;
-        EXECUTE format('SELECT EXISTS (SELECT FROM %s WHERE %s)', source.relation, condition) INTO is_left;
-        IF is_left THEN
-            PERFORM tenancy.raise_rows_left(whose, source.relation);
-        END IF;
+        PERFORM tenancy.refuse_rows_left(whose, source.relation, condition);
     END LOOP;
     PERFORM tenancy.drop_tenant_vectors(whose);
     PERFORM tenancy.drop_tenant_words(whose);

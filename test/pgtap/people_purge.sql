@@ -39,6 +39,18 @@ END
 $$;
 CREATE TRIGGER tell AFTER DELETE ON parents FOR EACH ROW EXECUTE FUNCTION tell();
 SELECT tenancy.audit('children');
+-- So is what planning a query evaluates: whoever else reads this table fails.
+CREATE TABLE planned (id integer, tenant_id uuid);
+SELECT count(*) FROM tenancy.protect('planned');
+CREATE FUNCTION only_owner(integer) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+    IF current_user <> (SELECT tableowner FROM pg_catalog.pg_tables WHERE tablename = 'planned') THEN
+        RAISE 'planned by %', current_user;
+    END IF;
+    RETURN true;
+END
+$$;
+CREATE INDEX ON planned (id) WHERE only_owner(1);
 RESET SESSION AUTHORIZATION;
 
 INSERT INTO parents SELECT g, t FROM generate_series(1, 25) g, (VALUES (test_helpers.a()), (test_helpers.b())) v (t);
