@@ -104,6 +104,18 @@ RETURN (
 
 COMMENT ON FUNCTION tenancy.lacks_store_triggers(regclass, text, text) IS 'whether a table has not all triggers of a store, enabled as they must be; internal';
 
+-- As the table's owner: planning alone runs functions of an index's predicate.
+CREATE FUNCTION tenancy.holds_rows(relation regclass) RETURNS boolean
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN tenancy.run_as_owner(relation, format('SELECT count(*) FROM (SELECT FROM ONLY %s LIMIT 1) found', relation)) > 0;
+END
+$$;
+
+COMMENT ON FUNCTION tenancy.holds_rows(regclass) IS 'whether a table itself has rows, asked with its owner''s rights and with no one else''s; internal';
+
 CREATE FUNCTION tenancy.begin_store(corpus text, kind text, resume boolean) RETURNS boolean
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -111,7 +123,6 @@ AS $$
 DECLARE
     member regclass;
     has_rows boolean := false;
-    found boolean;
 BEGIN
     -- Ends all writing that the triggers do not see, and lets what follows wait.
     FOR member IN
@@ -122,8 +133,7 @@ BEGIN
     LOOP
         EXECUTE format('LOCK TABLE ONLY %s IN SHARE ROW EXCLUSIVE MODE', member);
         PERFORM tenancy.install_store_triggers(member, begin_store.corpus, begin_store.kind);
-        EXECUTE format('SELECT EXISTS (SELECT FROM ONLY %s)', member) INTO found;
-        has_rows := has_rows OR found;
+        has_rows := has_rows OR tenancy.holds_rows(member);
     END LOOP;
     IF resume AND EXISTS (SELECT FROM tenancy.stores s WHERE s.corpus = begin_store.corpus AND s.kind = begin_store.kind AND s.state = 'building') THEN
         RETURN true;
@@ -347,8 +357,7 @@ BEGIN
         ORDER BY s.corpus, s.kind, t.depth, t.relation
     LOOP
         -- A new partition without rows only needs its triggers. Where rows may have come or gone unseen, nobody knows which.
-        -- As the table's owner: planning alone runs functions of an index's predicate.
-        has_rows := tenancy.run_as_owner(member.relation, format('SELECT count(*) FROM (SELECT FROM ONLY %s LIMIT 1) found', member.relation)) > 0;
+        has_rows := tenancy.holds_rows(member.relation);
         IF has_rows OR EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = member.relation
                                AND starts_with(t.tgname, tenancy.store_trigger_prefix(member.corpus, member.kind))) THEN
             UPDATE tenancy.stores s SET state = 'stale', changed_at = now()
