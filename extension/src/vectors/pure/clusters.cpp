@@ -5,6 +5,7 @@
 #include "pure/error.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <string>
 

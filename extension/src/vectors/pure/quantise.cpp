@@ -4,6 +4,7 @@
 #include "vectors/pure/rounding.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 namespace tenancy::vectors {

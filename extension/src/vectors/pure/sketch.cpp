@@ -7,6 +7,7 @@
 #include "pure/error.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <functional>
 #include <string>

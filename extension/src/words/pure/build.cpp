@@ -3,6 +3,7 @@
 #include "words/pure/build.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <unordered_map>
 
 namespace tenancy::words {

@@ -2,6 +2,8 @@
 
 #include "words/pure/document.hpp"
 
+#include <cstring>
+
 namespace tenancy::words {
 
 namespace {

@@ -3,6 +3,7 @@
 #include "words/pure/parts.hpp"
 
 #include <algorithm>
+#include <cstring>
 
 namespace tenancy::words {
 
