@@ -2,6 +2,8 @@
 --
 -- A test file begins as superuser, calls make_tenants() and make_role(), and then act_as(). A change of person ends what
 -- the last one held; a superuser enters the tenant, since a transaction that belongs to one tenant refuses another.
+\ir ../any_server.sql
+
 CREATE SCHEMA test_helpers;
 GRANT USAGE ON SCHEMA test_helpers TO PUBLIC;
 

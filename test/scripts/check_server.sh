@@ -12,14 +12,14 @@ rows() { [[ $(sql -c "$1") == "$2" ]] || { sql -c "$1" && false; }; }
 start 'shared_preload_libraries=auto_explain' || exit 1
 export PGOPTIONS='-c client_min_messages=warning'
 sql -c 'CREATE EXTENSION tenancy CASCADE' -c 'CREATE ROLE owner LOGIN' -c "SELECT tenancy.grant_owner('owner')" >/dev/null
-ok "a library that is not preloaded is found" rows "SELECT code, severity, object FROM tenancy.check()" 'library_not_preloaded|warning|server'
-ok "also by an owner, who may not read the setting" rows "SET ROLE owner; SELECT code FROM tenancy.check()" library_not_preloaded
-fix=$(sql -c 'SELECT fix FROM tenancy.check()')
+ok "a library that is not preloaded is found" rows "SELECT code, severity, object FROM tenancy.check() WHERE code <> 'server_outdated'" 'library_not_preloaded|warning|server'
+ok "also by an owner, who may not read the setting" rows "SET ROLE owner; SELECT code FROM tenancy.check() WHERE code <> 'server_outdated'" library_not_preloaded
+fix=$(sql -c "SELECT fix FROM tenancy.check() WHERE code <> 'server_outdated'")
 ok "the repair keeps the libraries that are there" test "$fix" == "ALTER SYSTEM SET shared_preload_libraries = 'auto_explain', 'tenancy'"
 ok "the repair runs" sql -c "$fix"
 scripts/cluster stop check-server >/dev/null
 # The cluster's own file comes before what ALTER SYSTEM stored.
 start || exit 1
-ok "and after a restart the finding is gone" rows 'SELECT count(*) FROM tenancy.check()' 0
+ok "and after a restart the finding is gone" rows "SELECT count(*) FROM tenancy.check() WHERE code <> 'server_outdated'" 0
 ok "the others are still loaded" rows 'SHOW shared_preload_libraries' 'auto_explain, tenancy'
 finish

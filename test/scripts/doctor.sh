@@ -24,7 +24,7 @@ prints_not() { ! grep -qE -- "$1" "$work/out" || { cat -v "$work/out" && false; 
 
 export PGOPTIONS='-c client_min_messages=warning'
 ok "without the extension it fails" exits 1 doctor
-sql -c 'CREATE EXTENSION tenancy CASCADE' -c 'CREATE TABLE notes (id integer, body text)' -c "SELECT FROM tenancy.protect('notes')" \
+sql -c 'CREATE EXTENSION tenancy CASCADE' -f test/any_server.sql -c 'CREATE TABLE notes (id integer, body text)' -c "SELECT FROM tenancy.protect('notes')" \
     -c 'CREATE ROLE app LOGIN' -c "SELECT FROM tenancy.grant_app('app')" -c "SELECT FROM tenancy.create_corpus(dimensions => 3)" >/dev/null
 ok "a clean database: exit 0" exits 0 doctor
 ok "and says so" prints '^nothing found$'

@@ -45,6 +45,7 @@ RESET SESSION AUTHORIZATION;
 
 -- Made anew, it knows nothing of the table until that is protected again.
 SELECT run('CREATE EXTENSION tenancy');
+\ir ../any_server.sql
 SELECT results_eq('SELECT code, object FROM tenancy.check()', $$VALUES ('table_unprotected', 'table public.notes')$$, 'a new installation finds the table');
 INSERT INTO tenancy.tenants (id, organization_id, slug, name) SELECT tenant_id, '00000000-0000-0000-0000-000000000001', 'tenant-' || id, 'again' FROM notes;
 SELECT lives_ok((SELECT fix FROM tenancy.check()), 'which is repaired as it says');
