@@ -290,11 +290,29 @@ void prepare(tenancy::connection& c) {
     tx.exec("SET idle_in_transaction_session_timeout = 0");
 }
 
+// Whoever was killed between the last step and being told of it runs it again.
+bool is_over(pqxx::connection& c, const plan_arguments& plan) {
+    pqxx::nontransaction tx{c};
+    if (!tx.exec("SELECT coalesce((SELECT m.state = 'enforced' FROM tenancy.migrations m ORDER BY m.id DESC "
+                 "LIMIT 1), false)")[0][0]
+             .as<bool>())
+        return false;
+    return !tx.exec("SELECT EXISTS (SELECT FROM tenancy.plan_migration(" + plan_call(tx, plan) +
+                    ", examine => false) p WHERE p.kind = 'table' AND p.code IN ('column', 'column_only', "
+                    "'path', 'share'))")[0][0]
+                .as<bool>();
+}
+
 void run(const context& ctx, const run_arguments& a) {
     tenancy::connection c{ctx.conninfo};
     c.translating([&] {
         prepare(c);
         hold(c, a.wait);
+        if (is_over(c.native(), a.plan)) {
+            print_done(ctx, status_of(c.native()),
+                       "the migration is over, and there is no other table to be migrated");
+            return;
+        }
         {
             pqxx::work tx{c.native()};
             const auto open = tx.exec(
