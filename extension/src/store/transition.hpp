@@ -39,4 +39,25 @@ private:
     int m_pointer;
 };
 
+/// The event that a trigger which keeps a store was fired by. Raises for a call or a definition that is none of a store's.
+///
+/// @param name the trigger function's, for the messages
+inline TriggerData* trigger_of(FunctionCallInfo fcinfo, const char* name) {
+    if (!CALLED_AS_TRIGGER(fcinfo))
+        ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+                        errmsg("%s can only be called as a trigger", name)));
+    auto* data = reinterpret_cast<TriggerData*>(fcinfo->context);
+    if (data->tg_trigger->tgnargs != 1)
+        ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+                        errmsg("%s must be given the name of a corpus", name)));
+    bool has_tables = !TRIGGER_FIRED_FOR_STATEMENT(data->tg_event) || TRIGGER_FIRED_BEFORE(data->tg_event) ||
+                      TRIGGER_FIRED_BY_TRUNCATE(data->tg_event) ||
+                      ((TRIGGER_FIRED_BY_INSERT(data->tg_event) || data->tg_oldtable) &&
+                       (TRIGGER_FIRED_BY_DELETE(data->tg_event) || data->tg_newtable));
+    if (!has_tables)
+        ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+                        errmsg("%s needs the transition tables of its statement", name)));
+    return data;
+}
+
 } // namespace tenancy::store

@@ -254,20 +254,7 @@ void keep(const TriggerData* data, const std::string& corpus) {
 } // namespace
 
 TENANCY_FUNCTION(tenancy_keep_vectors) {
-    if (!CALLED_AS_TRIGGER(fcinfo))
-        ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-                        errmsg("tenancy.keep_vectors() can only be called as a trigger")));
-    auto* data = reinterpret_cast<TriggerData*>(fcinfo->context);
-    if (data->tg_trigger->tgnargs != 1)
-        ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-                        errmsg("tenancy.keep_vectors() must be given the name of a corpus")));
-    bool has_tables = !TRIGGER_FIRED_FOR_STATEMENT(data->tg_event) || TRIGGER_FIRED_BEFORE(data->tg_event) ||
-                      TRIGGER_FIRED_BY_TRUNCATE(data->tg_event) ||
-                      ((TRIGGER_FIRED_BY_INSERT(data->tg_event) || data->tg_oldtable) &&
-                       (TRIGGER_FIRED_BY_DELETE(data->tg_event) || data->tg_newtable));
-    if (!has_tables)
-        ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-                        errmsg("tenancy.keep_vectors() needs the transition tables of its statement")));
+    TriggerData* data = store::trigger_of(fcinfo, "tenancy.keep_vectors()");
     keep(data, data->tg_trigger->tgargs[0]);
     // Also right for a row's trigger: it fires after the event.
     return PointerGetDatum(nullptr);
