@@ -1,13 +1,13 @@
 #include "search/vector_lane.hpp"
 
 #include "search/keys.hpp"
+#include "search/large_tenant.hpp"
 #include "search/settings.hpp"
 #include "store/state.hpp"
 #include "store/statements.hpp"
 #include "vectors/blocks.hpp"
 #include "vectors/pure/half.hpp"
 #include "vectors/pure/scan.hpp"
-#include "vectors/pure/sketch.hpp"
 #include "vectors/sketches.hpp"
 
 namespace tenancy::search {
@@ -80,54 +80,6 @@ void vector_lane::read_scores(Datum ids, Visit visit) {
                         [&](HeapTuple tuple, TupleDesc descriptor) { visit(read(tuple, descriptor, by)); });
 }
 
-/// Offer the vectors of pages that have sketches, as far as those do not rule them out.
-///
-/// @returns false, and has offered nothing, when there are none, or so few that the pages themselves are to be read
-bool vector_lane::look_at_sketches(vectors::block_table& table, std::int32_t store, const store::tenant_key& tenant,
-                                   const vectors::query& asked, vectors::shortlist& near, vectors::collector& found,
-                                   std::int64_t& codes, bool& left_out) {
-    Snapshot snapshot = GetActiveSnapshot();
-    std::int64_t sketched = 0;
-    table.read_tenant(snapshot, store, tenant.datum(), vectors::block_kind::sketch, vectors::block_kind::sketch,
-                      [&](vectors::block_kind, const std::uint8_t* bytes, std::size_t size) {
-                          vectors::sketch_view sketch{bytes, size};
-                          vectors::scan(asked, sketch, near);
-                          ++m_report.blocks;
-                          sketched += static_cast<std::int64_t>(sketch.count());
-                          CHECK_FOR_INTERRUPTS();
-                          return true;
-                      });
-    if (sketched * static_cast<std::int64_t>(asked.dimensions()) <= vectors::sketch_above() / 2) return false;
-
-    near.end_scan();
-    store::page_reader pages{table.heap(), snapshot};
-    vectors::shortlist::entry next;
-    while (near.next(found.cut(), next)) {
-        // A page that was packed anew since is elsewhere, and was read as one without a sketch.
-        HeapTupleData tuple;
-        if (!pages.fetch(vectors::place_of(next.source), tuple)) continue;
-        Datum values[vectors::block_columns];
-        table.take_apart(tuple, values);
-        auto* data = reinterpret_cast<struct varlena*>(DatumGetPointer(values[vectors::block_data - 1]));
-        auto* whose = reinterpret_cast<struct varlena*>(DatumGetPointer(values[vectors::block_tenant - 1]));
-        std::string_view key{VARDATA_ANY(whose), static_cast<std::size_t>(VARSIZE_ANY_EXHDR(whose))};
-        bool is_ours = DatumGetInt32(values[vectors::block_store - 1]) == store && key == tenant.bytes() &&
-                       static_cast<vectors::block_kind>(DatumGetInt16(values[vectors::block_of_kind - 1])) ==
-                           vectors::block_kind::sketched;
-        if (!is_ours) continue;
-        vectors::block_view block{reinterpret_cast<const std::uint8_t*>(VARDATA_ANY(data)),
-                                  static_cast<std::size_t>(VARSIZE_ANY_EXHDR(data))};
-        if (next.place < block.count()) vectors::scan_one(asked, block, next.place, next.source, found);
-        CHECK_FOR_INTERRUPTS();
-    }
-    pages.close();
-    codes += sketched;
-    left_out = near.has_left_out();
-    m_report.tier = "sketches";
-    m_report.expected_recall = near.expected_recall();
-    return true;
-}
-
 /// @returns false when the rows must be read instead
 bool vector_lane::best_of_store(std::int64_t count, std::vector<ranked>& best) {
     corpus& of = m_asked.of;
@@ -157,7 +109,8 @@ bool vector_lane::best_of_store(std::int64_t count, std::vector<ranked>& best) {
     m_report.tier = "codes";
     m_report.kernel = vectors::name_of(asked.uses());
     std::int64_t codes = 0;
-    bool with_sketches = vectors::sketch_above() >= 0, left_out = false;
+    bool may_look_at_part = vectors::sketch_above() >= 0;
+    partial_look look;
     auto scan_block = [&](vectors::block_kind kind, const std::uint8_t* bytes, std::size_t size) {
         if (kind == vectors::block_kind::frozen) {
             is_frozen = true;
@@ -172,26 +125,33 @@ bool vector_lane::best_of_store(std::int64_t count, std::vector<ranked>& best) {
     };
     do {
         codes = 0;
-        left_out = false;
-        vectors::shortlist near{count};
+        look = {};
         pg::guarded([&] {
             Snapshot snapshot = GetActiveSnapshot();
             vectors::block_table table{AccessShareLock};
             table.read_tenant(snapshot, state.number, tenant.datum(), vectors::block_kind::frozen,
                               vectors::block_kind::loose, scan_block);
             bool is_looked_at = is_frozen;
-            if (!is_looked_at && with_sketches)
-                is_looked_at = look_at_sketches(table, state.number, tenant, asked, near, found, codes, left_out);
-            if (!is_looked_at)
+            if (!is_looked_at && may_look_at_part) {
+                is_looked_at = look_at_part(table, state.number, tenant, asked, count, found, look);
+                m_report.blocks += look.blocks;
+            }
+            if (is_looked_at)
+                codes += look.codes;
+            else
                 table.read_tenant(snapshot, state.number, tenant.datum(), vectors::block_kind::sketched,
                                   vectors::block_kind::sketched, scan_block);
             table.close();
         });
-        // When what they left out is wanted after all, everything is read.
-        with_sketches = false;
+        // When what was left out is wanted after all, everything is read.
+        may_look_at_part = false;
         if (is_frozen) return refuse("the tenant is frozen");
         m_report.codes = codes;
-        found.end_scan(left_out);
+        if (look.tier != nullptr) {
+            m_report.tier = look.tier;
+            m_report.expected_recall = look.expected_recall;
+        }
+        found.end_scan(look.has_left_out);
 
         std::int64_t most_fetched = std::max(least_fetched, codes / fetched_part);
         if (count > most_fetched && codes > most_fetched) return refuse("a large part of the chunks is asked for");
@@ -216,7 +176,7 @@ bool vector_lane::best_of_store(std::int64_t count, std::vector<ranked>& best) {
     // Without a row to read nobody has asked whether the caller may read the table.
     if (found.statistics().taken == 0) read_scores(array_of(nullptr, 0), [](const ranked&) {});
 
-    m_report.is_exact = !left_out;
+    m_report.is_exact = !look.has_left_out;
     m_report.candidates = static_cast<std::int64_t>(found.statistics().offered);
     m_report.fetched = static_cast<std::int64_t>(found.statistics().taken);
     m_report.scored = static_cast<std::int64_t>(found.statistics().scored);

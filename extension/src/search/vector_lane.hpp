@@ -1,8 +1,6 @@
 #pragma once
 
 #include "search/lane.hpp"
-#include "vectors/blocks.hpp"
-#include "vectors/pure/sketch.hpp"
 
 namespace tenancy::search {
 
@@ -43,10 +41,6 @@ private:
 
     template <typename Visit>
     void read_scores(Datum ids, Visit visit);
-
-    bool look_at_sketches(vectors::block_table& table, std::int32_t store, const store::tenant_key& tenant,
-                          const vectors::query& asked, vectors::shortlist& near, vectors::collector& found,
-                          std::int64_t& codes, bool& left_out);
 
     request m_asked;
     Datum m_embedding;
