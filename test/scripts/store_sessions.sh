@@ -109,6 +109,8 @@ for number in 1 2; do
     ok "reader $number finds what the rows say, by the store" agreed
 done
 ok "and afterwards, too" sql -c 'CALL compare(1, 0, 0)'
-tidy() { (($(sql -c "SELECT count(*) FROM tenancy.vector_blocks WHERE kind = 2") < 60)); }
-ok "loose codes were packed meanwhile" tidy
+# Whoever wrote last may have left the packing to somebody who was at it; the next statement need not.
+sql -c "INSERT INTO chunks (tenant_id, document_id, chunk_index, content, embedding) SELECT tenant_id, id, nextval('places'), 'last', random_vector() FROM documents LIMIT 1" || exit 1
+tidy() { sql -c 'SELECT count(*) FROM tenancy.vector_blocks WHERE kind = 2' && (($(sql -c 'SELECT count(*) FROM tenancy.vector_blocks WHERE kind = 2') <= 32)); }
+ok "loose codes are packed" tidy
 finish

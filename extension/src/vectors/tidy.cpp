@@ -80,6 +80,9 @@ private:
 };
 
 /// One reorganization of a tenant's rows.
+///
+/// It reads what is committed. Where a transaction keeps one snapshot, it takes apart only what that sees, since it would
+/// miss what it put together of the rest; others see the rest, and so does the next transaction.
 class tidying {
 public:
     tidying(block_table& table, const search::corpus& of, std::int32_t store, std::string_view tenant)
@@ -87,11 +90,12 @@ public:
         m_key.set(tenant.data(), tenant.size());
     }
 
-    /// Count what the tenant has: rows of a kind, and entries in them.
+    /// Count what may be taken apart: rows of a kind, and entries in them.
     void count(block_kind kind, std::int64_t& rows, std::int64_t& entries) {
         rows = entries = 0;
         pg::guarded([&] {
-            m_table.scan_tenant(SnapshotSelf, m_store, m_key.datum(), kind, kind, [&](const store::row& row) {
+            for_each_row(kind, [&](const store::row& row, bool is_seen) {
+                if (!is_seen) return true;
                 ++rows;
                 entries += DatumGetInt32(row.column(block_entries));
                 return true;
@@ -100,11 +104,10 @@ public:
     }
 
     void pack(bool with_pages, std::size_t most_pages) {
-        if (!read(block_kind::gone, m_gone_rows) || !read(block_kind::loose, m_loose)) return;
         gone_set gone = read_gone();
         packer packed{m_of, m_tenant_size};
-        bool is_all = true;
-        if (with_pages && !gone.empty() && !repack_pages(gone, packed, most_pages, is_all)) return;
+        bool is_all = read_loose();
+        if (with_pages && !gone.empty()) is_all = repack_pages(gone, packed, most_pages) && is_all;
         pack_loose(gone, packed);
 
         pg::guarded([&] {
@@ -117,7 +120,11 @@ public:
         });
         packed.write(m_table, m_store, m_key.datum());
         if (with_pages) drop_small_sketches();
-        if (with_pages && !is_all) write_gone(gone);
+        if (with_pages && !is_all) {
+            for (const uuid& id : m_found)
+                gone.erase(id);
+            write_gone(gone);
+        }
     }
 
     /// Make sketches of the full pages, some at a time. A page is written anew where sketches are looked for; they say
@@ -136,15 +143,13 @@ public:
         };
         for (;;) {
             std::vector<copied_row> pages;
-            bool is_seen = pg::guarded([&] {
-                bool is_all_seen = true;
-                is_all_seen = for_each_row(block_kind::full, [&](const store::row& row) {
-                    pages.emplace_back(row);
+            pg::guarded([&] {
+                for_each_row(block_kind::full, [&](const store::row& row, bool is_seen) {
+                    if (is_seen) pages.emplace_back(row);
                     return pages.size() < at_once;
                 });
-                return is_all_seen;
             });
-            if (!is_seen || pages.empty()) break;
+            if (pages.empty()) break;
             for (const copied_row& page : pages) {
                 block_view block = page.view();
                 if (!sketches.is_empty() && sketches.size(block.count()) > most) write();
@@ -160,7 +165,6 @@ public:
     }
 
     void merge_gone() {
-        if (!read(block_kind::gone, m_gone_rows)) return;
         gone_set gone = read_gone();
         pg::guarded([&] {
             for (const copied_row& row : m_gone_rows)
@@ -170,40 +174,69 @@ public:
     }
 
 private:
-    /// Copy the rows of a kind.
+    /// Copy the rows of a kind that may be taken apart.
     ///
-    /// @returns false when the transaction's snapshot does not see one of them: what it took apart, it would miss
+    /// @returns whether those are all
     bool read(block_kind kind, std::vector<copied_row>& rows) {
-        return pg::guarded([&] {
-            return for_each_row(kind, [&](const store::row& row) {
-                rows.emplace_back(row);
+        bool is_all = true;
+        pg::guarded([&] {
+            for_each_row(kind, [&](const store::row& row, bool is_seen) {
+                if (is_seen)
+                    rows.emplace_back(row);
+                else
+                    is_all = false;
                 return true;
             });
         });
+        return is_all;
     }
 
+    bool read_loose() {
+        bool is_all = read(block_kind::loose, m_loose);
+        std::size_t count = m_loose.size();
+        auto dies = [&](const copied_row& row) { return dies_elsewhere(row.view(), row.number); };
+        m_loose.erase(std::remove_if(m_loose.begin(), m_loose.end(), dies), m_loose.end());
+        return is_all && m_loose.size() == count;
+    }
+
+    /// Call visit(row, is_seen) until it returns false.
     template <typename Visit>
-    bool for_each_row(block_kind kind, Visit visit) {
+    void for_each_row(block_kind kind, Visit visit) {
         Snapshot of_transaction = IsolationUsesXactSnapshot() ? RegisterSnapshot(GetTransactionSnapshot()) : nullptr;
-        bool is_seen = true;
         m_table.scan_tenant(SnapshotSelf, m_store, m_key.datum(), kind, kind, [&](const store::row& row) {
-            if (of_transaction) is_seen = is_seen && table_tuple_satisfies_snapshot(m_table.heap(), row.slot(), of_transaction);
-            return is_seen && visit(row);
+            return visit(row, !of_transaction || table_tuple_satisfies_snapshot(m_table.heap(), row.slot(), of_transaction));
         });
         if (of_transaction) UnregisterSnapshot(of_transaction);
-        return is_seen;
     }
 
-    gone_set read_gone() const {
+    /// Who is gone for this transaction. For others more may be.
+    gone_set read_gone() {
         gone_set gone;
-        for (const copied_row& row : m_gone_rows)
-            for (std::size_t at = 0; at + sizeof(gone_entry) <= row.data.size(); at += sizeof(gone_entry)) {
-                gone_entry entry;
-                std::memcpy(&entry, row.data.data() + at, sizeof entry);
-                std::int64_t& since = gone[entry.id];
-                since = std::max(since, entry.number);
-            }
+        pg::guarded([&] {
+            for_each_row(block_kind::gone, [&](const store::row& row, bool is_seen) {
+                if (is_seen) m_gone_rows.emplace_back(row);
+                add_gone(row.bytes(block_data), is_seen ? gone : m_gone_elsewhere);
+                return true;
+            });
+        });
         return gone;
+    }
+
+    static void add_gone(std::string_view bytes, gone_set& to) {
+        for (std::size_t at = 0; at + sizeof(gone_entry) <= bytes.size(); at += sizeof(gone_entry)) {
+            gone_entry entry;
+            std::memcpy(&entry, bytes.data() + at, sizeof entry);
+            std::int64_t& since = to[entry.id];
+            since = std::max(since, entry.number);
+        }
+    }
+
+    /// Whether something in a block is dead for others, and would live on under another number.
+    bool dies_elsewhere(const block_view& block, std::int64_t number) const {
+        if (m_gone_elsewhere.empty()) return false;
+        for (std::size_t place = 0; place < block.count(); ++place)
+            if (is_dead(m_gone_elsewhere, block.id(place), number)) return true;
+        return false;
     }
 
     /// A tenant that has become small is searched without sketches again, and loses them with the last of their pages.
@@ -238,18 +271,20 @@ private:
         }
     }
 
-    /// Take the pages apart that hold dead entries; those found are no longer in `gone`.
+    /// Take the pages apart that hold dead entries.
     ///
-    /// @returns false when the transaction must not
-    bool repack_pages(gone_set& gone, packer& packed, std::size_t most_pages, bool& is_all) {
-        bool is_seen = pg::guarded([&] {
-            auto visit = [&](const store::row& row) {
-                if (m_pages.size() >= most_pages) {
-                    is_all = false;
-                    return false;
-                }
+    /// @returns whether no dead entry is left in any page
+    bool repack_pages(const gone_set& gone, packer& packed, std::size_t most_pages) {
+        bool is_all = true;
+        pg::guarded([&] {
+            auto visit = [&](const store::row& row, bool is_seen) {
                 block_view block = view_of(row);
                 std::int64_t number = DatumGetInt64(row.column(block_number));
+                if (!is_seen || dies_elsewhere(block, number)) {
+                    is_all = false;
+                    return true;
+                }
+                if (m_pages.size() >= most_pages) return is_all = false;
                 for (std::size_t place = 0; place < block.count(); ++place)
                     if (is_dead(gone, block.id(place), number)) {
                         m_pages.emplace_back(row);
@@ -257,27 +292,23 @@ private:
                     }
                 return true;
             };
-            return for_each_row(block_kind::full, visit) && for_each_row(block_kind::sketched, visit);
+            for_each_row(block_kind::full, visit);
+            for_each_row(block_kind::sketched, visit);
         });
-        if (!is_seen) return false;
-        std::vector<uuid> found;
         for (const copied_row& row : m_pages) {
             block_view block = row.view();
             for (std::size_t place = 0; place < block.count(); ++place) {
                 uuid id = block.id(place);
                 if (is_dead(gone, id, row.number))
-                    found.push_back(id);
+                    m_found.push_back(id);
                 else
                     packed.add(block, place, row.number);
             }
         }
-        if (!is_all) m_found = std::move(found);
-        return true;
+        return is_all;
     }
 
-    void write_gone(gone_set& gone) {
-        for (const uuid& id : m_found)
-            gone.erase(id);
+    void write_gone(const gone_set& gone) {
         std::vector<gone_entry> entries;
         entries.reserve(gone.size());
         std::int64_t number = 0;
@@ -309,7 +340,8 @@ private:
     std::size_t m_tenant_size;
     store::tenant_key m_key;
     std::vector<copied_row> m_gone_rows, m_loose, m_pages;
-    std::vector<uuid> m_found; ///< dead entries that a repacking which stopped half-way took out
+    gone_set m_gone_elsewhere; ///< for others, but not for this transaction
+    std::vector<uuid> m_found; ///< dead entries that were taken out of pages
 };
 
 } // namespace

@@ -71,7 +71,7 @@ private:
 
 /// Pack a tenant's loose rows into pages, and when a fifth of its codes are dead the pages too.
 ///
-/// Does nothing while another transaction does it, or where what that did is not yet to be seen by this one.
+/// Does nothing while another transaction does it. Leaves what a transaction that keeps one snapshot does not see.
 ///
 /// Large tenants get sketches of their pages.
 ///
