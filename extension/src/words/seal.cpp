@@ -27,18 +27,55 @@ int size_class(std::uint32_t chunks) {
     return result;
 }
 
+/// What a transaction may take apart of a tenant's words: what is committed, and where it keeps one snapshot only what that
+/// sees, as it would count the rest twice or not at all. The sum of what there is stays the same for everybody.
+class movable {
+public:
+    explicit movable(tenant_words& of) : m_of{of} {
+        pg::guarded([&] {
+            CommandCounterIncrement();
+            // Not with a snapshot of the transaction alone: what others took apart meanwhile is no longer there. And a
+            // serializable transaction does not depend on what it reads here.
+            if (IsolationUsesXactSnapshot())
+                m_seen = RegisterSnapshot(GetTransactionSnapshot());
+            else
+                m_latest = RegisterSnapshot(GetLatestSnapshot());
+        });
+    }
+
+    Snapshot snapshot() const noexcept { return m_latest ? m_latest : SnapshotSelf; }
+
+    template <typename Visit>
+    void for_each_log_row(Visit visit) {
+        m_of.for_each_log_row(snapshot(), visit, m_seen);
+    }
+
+    std::vector<stored> segments() {
+        std::vector<stored> found;
+        for (auto& one : m_of.segments(snapshot(), m_seen))
+            found.push_back({one.number, std::move(one.head)});
+        return found;
+    }
+
+    void close() {
+        pg::guarded([&] { UnregisterSnapshot(m_latest ? m_latest : m_seen); });
+    }
+
+private:
+    tenant_words& m_of;
+    Snapshot m_latest = nullptr, m_seen = nullptr; ///< one of them
+};
+
 class sealing {
 public:
-    sealing(tenant_words& of, Snapshot snapshot) : m_of{of}, m_snapshot{snapshot}, m_into{of} {
-        for (auto& one : of.segments(snapshot))
-            m_segments.push_back({one.number, std::move(one.head)});
-    }
+    sealing(tenant_words& of, movable& from)
+        : m_of{of}, m_from{from}, m_snapshot{from.snapshot()}, m_into{of}, m_segments{from.segments()} {}
 
     /// Turn the log into segments, in memory until it is known what they are merged with.
     void seal_log() {
         std::vector<document> came, went;
         std::vector<ItemPointerData> places;
-        m_of.for_each_log_row(m_snapshot, [&](std::string_view row, const ItemPointerData& place) {
+        m_from.for_each_log_row([&](std::string_view row, const ItemPointerData& place) {
             read_row(row, came, went);
             places.push_back(place);
         });
@@ -138,15 +175,16 @@ private:
     }
 
     tenant_words& m_of;
+    movable& m_from;
     Snapshot m_snapshot;
     stored_segments m_into;
     std::vector<stored> m_segments; ///< those in the store
     memory_segments m_fresh;        ///< those to be written
 };
 
-bool has_grown(tenant_words& of, Snapshot snapshot) {
+bool has_grown(movable& what) {
     std::size_t entries = 0;
-    of.for_each_log_row(snapshot, [&](std::string_view row, const ItemPointerData&) {
+    what.for_each_log_row([&](std::string_view row, const ItemPointerData&) {
         log_reader reader{row};
         for (log_entry entry; reader.next(entry);)
             ++entries;
@@ -154,38 +192,24 @@ bool has_grown(tenant_words& of, Snapshot snapshot) {
     return entries >= least_sealed;
 }
 
-/// A snapshot that sees all that is committed, and what this statement wrote.
-Snapshot newest_snapshot() {
-    return pg::guarded([] {
-        CommandCounterIncrement();
-        return RegisterSnapshot(GetLatestSnapshot());
-    });
-}
-
-void drop(Snapshot snapshot) {
-    pg::guarded([&] { UnregisterSnapshot(snapshot); });
-}
-
 } // namespace
 
 void seal(tenant_words& of, bool made_segments) {
-    // Rows that others committed must not come to be ours under a snapshot that does not see them.
-    if (IsolationUsesXactSnapshot()) return;
     if (!made_segments) {
-        Snapshot before = newest_snapshot();
-        bool is_worth_it = has_grown(of, before);
-        drop(before);
+        movable before{of};
+        bool is_worth_it = has_grown(before);
+        before.close();
         if (!is_worth_it) return;
     }
     if (!of.try_lock()) return;
-    // Taken after the lock: whoever had it before is seen.
-    Snapshot snapshot = newest_snapshot();
+    // Read after the lock was taken: what was done by whoever had it before is seen.
+    movable what{of};
     {
-        sealing work{of, snapshot};
+        sealing work{of, what};
         work.seal_log();
         work.merge();
     }
-    drop(snapshot);
+    what.close();
 }
 
 } // namespace tenancy::words

@@ -10,7 +10,7 @@ inline constexpr std::size_t least_sealed = 64;
 /// Seal a tenant's log when it has grown, merge segments of like sizes when there are too many of them, and merge all of
 /// them when many chunks went.
 ///
-/// Does nothing where another transaction does it, or under a snapshot that must last as long as the transaction.
+/// Does nothing where another transaction does it. Leaves what a transaction that keeps one snapshot does not see.
 ///
 /// @param made_segments whether this statement made segments; otherwise only a log that has grown is looked at
 void seal(tenant_words& of, bool made_segments);

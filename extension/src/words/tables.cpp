@@ -49,12 +49,13 @@ void tenant_words::set_segment_keys(ScanKeyData* keys, part kind, std::int64_t s
     ScanKeyInit(&keys[3], segment_number, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(segment));
 }
 
-std::vector<tenant_words::segment> tenant_words::segments(Snapshot snapshot) {
+std::vector<tenant_words::segment> tenant_words::segments(Snapshot snapshot, Snapshot also) {
     std::vector<segment> found;
     pg::guarded([&] {
         ScanKeyData keys[4];
         set_segment_keys(keys, part::head, 0);
         m_segments->scan(snapshot, keys, 3, [&](const store::row& row) {
+            if (also && !table_tuple_satisfies_snapshot(m_segments->heap(), row.slot(), also)) return true;
             found.push_back({DatumGetInt64(row.column(segment_number)), segment_head::parse(row.bytes(segment_data))});
             return true;
         });

@@ -40,15 +40,17 @@ public:
         std::int64_t number;
         segment_head head;
     };
-    std::vector<segment> segments(Snapshot snapshot);
+    /// @param also a second snapshot, which must see them too
+    std::vector<segment> segments(Snapshot snapshot, Snapshot also = nullptr);
 
     /// Call visit(std::string_view row, const ItemPointerData& place) for each row of the log.
     template <typename Visit>
-    void for_each_log_row(Snapshot snapshot, Visit visit) {
+    void for_each_log_row(Snapshot snapshot, Visit visit, Snapshot also = nullptr) {
         pg::guarded([&] {
             ScanKeyData keys[2];
             set_log_keys(keys);
             m_log->scan(snapshot, keys, 2, [&](const store::row& row) {
+                if (also && !table_tuple_satisfies_snapshot(m_log->heap(), row.slot(), also)) return true;
                 auto* documents = DatumGetByteaPP(row.column(log_documents));
                 visit(std::string_view{VARDATA_ANY(documents), static_cast<std::size_t>(VARSIZE_ANY_EXHDR(documents))},
                       row.place());
