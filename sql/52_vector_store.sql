@@ -121,105 +121,47 @@ CREATE TRIGGER stores_drop_vectors
 AFTER DELETE ON tenancy.stores
 FOR EACH ROW EXECUTE FUNCTION tenancy.drop_vectors();
 
-CREATE FUNCTION tenancy.tenant_of_store(tenant uuid, corpus text) RETURNS tenancy.tenants
-LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    whose tenancy.tenants;
-BEGIN
-    PERFORM tenancy.authorize_operator();
-    PERFORM tenancy.refuse_null(tenant IS NULL, 'tenant');
-    PERFORM tenancy.refuse_null(corpus IS NULL, 'corpus');
-    SELECT t.* INTO whose FROM tenancy.tenants t WHERE t.id = tenant;
-    IF NOT FOUND THEN
-        RAISE EXCEPTION USING ERRCODE = 'TN002', MESSAGE = 'tenant is not available';
-    END IF;
-    IF NOT EXISTS (SELECT FROM tenancy.stores s WHERE s.corpus = tenant_of_store.corpus AND s.kind = 'vectors' AND s.state = 'built') THEN
-        RAISE EXCEPTION USING ERRCODE = 'TN010',
-            MESSAGE = format('corpus "%s" has no vector store', left(corpus, 80)),
-            HINT = 'tenancy.rebuild_corpus() builds it.';
-    END IF;
-    RETURN whose;
-END
-$$;
-
-COMMENT ON FUNCTION tenancy.tenant_of_store(uuid, text) IS 'a tenant whose store an operator looks after, or an error; internal';
-
 CREATE FUNCTION tenancy.lock_tenant_vectors(store integer, tenant bytea) RETURNS void
 LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'tenancy_lock_tenant_vectors';
 
 COMMENT ON FUNCTION tenancy.lock_tenant_vectors(integer, bytea) IS 'waits until nobody packs the tenant''s codes, and keeps others from it until the transaction ends; internal';
 
-CREATE FUNCTION tenancy.freeze_tenant(tenant uuid, corpus text DEFAULT 'default') RETURNS bigint
-LANGUAGE plpgsql SECURITY DEFINER
+CREATE FUNCTION tenancy.freeze_vectors(store integer, tenant bytea) RETURNS bigint
+LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    whose tenancy.tenants := tenancy.tenant_of_store(tenant, corpus);
-    place record;
     dropped bigint;
 BEGIN
-    SELECT t.* INTO place FROM tenancy.tenant_stores(whose, 'vectors') t WHERE t.corpus = freeze_tenant.corpus;
-    IF place.key IS NULL THEN
-        RETURN 0;
-    END IF;
-    PERFORM tenancy.lock_tenant_vectors(place.number, place.key);
+    PERFORM tenancy.lock_tenant_vectors(store, tenant);
     WITH gone AS (
-        DELETE FROM tenancy.vector_blocks b WHERE b.store = place.number AND b.tenant = place.key RETURNING b.entries, b.kind)
+        DELETE FROM tenancy.vector_blocks b WHERE b.store = freeze_vectors.store AND b.tenant = freeze_vectors.tenant RETURNING b.entries, b.kind)
     SELECT coalesce(sum(g.entries) FILTER (WHERE g.kind IN (1, 2, 4)), 0) INTO dropped FROM gone g;
     INSERT INTO tenancy.vector_blocks (store, tenant, kind, number, entries, data)
-    VALUES (place.number, place.key, 0, nextval('tenancy.vector_numbers'), 0, '');
+    VALUES (store, tenant, 0, nextval('tenancy.vector_numbers'), 0, '');
     RETURN dropped;
 END
 $$;
 
-COMMENT ON FUNCTION tenancy.freeze_tenant(uuid, text) IS
-'gives back the room that a tenant''s codes take: its searches then read its chunks themselves, with the same answers, until unfreeze_tenant(); returns how many codes there were; for operators';
+COMMENT ON FUNCTION tenancy.freeze_vectors(integer, bytea) IS 'takes a tenant''s codes away and marks it as frozen; returns how many there were; internal';
 
-CREATE FUNCTION tenancy.unfreeze_tenant(tenant uuid, corpus text DEFAULT 'default') RETURNS bigint
-LANGUAGE plpgsql SECURITY DEFINER
+CREATE FUNCTION tenancy.unfreeze_vectors(corpus text, store integer, tenant bytea, statement text) RETURNS bigint
+LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    whose tenancy.tenants := tenancy.tenant_of_store(tenant, corpus);
-    place record;
-    packed bigint := 0;
-    condition text;
+    packed bigint;
 BEGIN
-    SELECT t.* INTO place FROM tenancy.tenant_stores(whose, 'vectors') t WHERE t.corpus = unfreeze_tenant.corpus;
-    IF place.key IS NULL THEN
+    PERFORM tenancy.lock_tenant_vectors(store, tenant);
+    IF NOT EXISTS (SELECT FROM tenancy.vector_blocks b WHERE b.store = unfreeze_vectors.store AND b.tenant = unfreeze_vectors.tenant AND b.kind = 0) THEN
         RETURN 0;
     END IF;
-    PERFORM tenancy.lock_tenant_vectors(place.number, place.key);
-    IF NOT EXISTS (SELECT FROM tenancy.vector_blocks b WHERE b.store = place.number AND b.tenant = place.key AND b.kind = 0) THEN
-        RETURN 0;
-    END IF;
-    SELECT tenancy.tenant_condition(whose, (place.columns ->> 'tenant_id')::name, a.atttypid::regtype) INTO condition
-    FROM pg_attribute a WHERE a.attrelid = place.chunks AND a.attname = place.columns ->> 'tenant_id';
     -- Triggers went on writing: what others add meanwhile is there, and what this finds a second time does no harm.
-    SELECT p.rows INTO packed
-    FROM tenancy.pack_chunks(unfreeze_tenant.corpus, place.number,
-        format('SELECT c.%I, c.%I, c.%I FROM %s c WHERE c.%s', place.columns ->> 'tenant_id', place.columns ->> 'id',
-               place.columns ->> 'embedding', place.chunks, condition)) p;
-    DELETE FROM tenancy.vector_blocks b WHERE b.store = place.number AND b.tenant = place.key AND b.kind = 0;
+    SELECT p.rows INTO packed FROM tenancy.pack_chunks(corpus, store, statement) p;
+    DELETE FROM tenancy.vector_blocks b WHERE b.store = unfreeze_vectors.store AND b.tenant = unfreeze_vectors.tenant AND b.kind = 0;
     RETURN packed;
 END
 $$;
 
-COMMENT ON FUNCTION tenancy.unfreeze_tenant(uuid, text) IS
-'packs the codes of a frozen tenant anew, while others read and write; returns how many chunks it read; for operators';
-
-CREATE FUNCTION tenancy.prewarm_tenant(tenant uuid, corpus text DEFAULT 'default') RETURNS bigint
-LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    whose tenancy.tenants := tenancy.tenant_of_store(tenant, corpus);
-BEGIN
-    RETURN (SELECT tenancy.read_blocks(t.number, t.key) FROM tenancy.tenant_stores(whose, 'vectors') t WHERE t.corpus = prewarm_tenant.corpus);
-END
-$$;
-
-COMMENT ON FUNCTION tenancy.prewarm_tenant(uuid, text) IS
-'reads a tenant''s codes into memory and verifies them; returns how many there are; for operators';
+COMMENT ON FUNCTION tenancy.unfreeze_vectors(text, integer, bytea, text) IS
+'packs the codes of a frozen tenant from the rows (tenant, id, embedding) of a statement; returns how many rows there were; internal';

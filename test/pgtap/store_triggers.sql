@@ -188,7 +188,7 @@ RESET SESSION AUTHORIZATION;
 SELECT agree('s', 's_chunks', 'codes', 'and the store answers again');
 SELECT throws_ok($$SELECT tenancy.freeze_tenant(NULL, 's')$$, '22004', 'tenant must not be null', 'no tenant');
 SELECT throws_ok(format('SELECT tenancy.freeze_tenant(%L, NULL)', a()), '22004', 'corpus must not be null', 'no corpus');
-SELECT throws_ok(format('SELECT tenancy.prewarm_tenant(%L, ''t'')', a()), 'TN010', 'corpus "t" has no vector store', 'an unknown corpus');
+SELECT throws_ok(format('SELECT tenancy.prewarm_tenant(%L, ''t'')', a()), 'TN010', 'corpus "t" has no store', 'an unknown corpus');
 SELECT throws_ok($$SELECT tenancy.unfreeze_tenant('00000000-0000-4000-8000-00000000000f', 's')$$, 'TN002', 'tenant is not available', 'an unknown tenant');
 
 -- Whoever may not.

@@ -64,11 +64,16 @@ std::vector<ranked> keyword_lane::best(std::int64_t count) {
 }
 
 bool keyword_lane::asks_store() {
-    if (m_way == way::unknown) m_way = words::is_readable(m_asked.of) ? way::store : way::rows;
+    if (m_way == way::unknown) {
+        bool is_answering = words::is_readable(m_asked.of) && !make_ask().is_frozen();
+        m_way = is_answering ? way::store : way::rows;
+    }
     return m_way == way::store;
 }
 
+/// A new one, whose ranking is at its beginning.
 words::ask& keyword_lane::make_ask() {
+    m_is_fresh = true;
     if (words::sees_whole_tenant(m_asked.of)) {
         m_ask = std::make_unique<words::ask>(m_asked.of, m_query, nullptr);
     } else {
@@ -82,7 +87,8 @@ std::vector<ranked> keyword_lane::best_of_store(std::int64_t count) {
     // So many candidates are looked at in one go at first, where a filter may leave few of them.
     constexpr std::size_t least_batch = 64, most_batch = 1 << 16;
 
-    words::ask& asked = make_ask();
+    words::ask& asked = m_is_fresh ? *m_ask : make_ask();
+    m_is_fresh = false;
     auto wanted = static_cast<std::size_t>(count);
     std::vector<ranked> found;
     if (!m_asked.given.metadata && !m_asked.given.documents) {
@@ -172,7 +178,7 @@ std::vector<finding> keyword_lane::scores_of(const std::vector<uuid>& keys) {
         return findings;
     }
     if (asks_store()) {
-        std::vector<words::tally::answer> answers = (m_ask ? *m_ask : make_ask()).look_up(keys);
+        std::vector<words::tally::answer> answers = m_ask->look_up(keys);
         for (std::size_t i = 0; i < keys.size(); ++i)
             findings[i] = {answers[i].is_forbidden ? finding::kind::excluded : finding::kind::scored, answers[i].score};
         return findings;

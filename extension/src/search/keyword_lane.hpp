@@ -46,6 +46,7 @@ private:
     bool m_is_counted = false;
     enum class way { unknown, store, rows } m_way = way::unknown;
     std::unique_ptr<words::ask> m_ask;
+    bool m_is_fresh = false; ///< nothing was taken from it
 };
 
 } // namespace tenancy::search

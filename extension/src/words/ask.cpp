@@ -121,12 +121,16 @@ ask::ask(const search::corpus& of, const search::keyword_query& query, const std
         Snapshot snapshot = GetActiveSnapshot();
         m_words.emplace(state.number, tenant.bytes());
         m_words->open(AccessShareLock);
-        for (auto& one : m_words->segments(snapshot)) {
-            m_segments.push_back(std::make_unique<tenant_words::stored_segment>(*m_words, one.number, snapshot));
-            m_tally.add_segment(one.head, *m_segments.back());
+        tenant_words::contents found = m_words->read(snapshot);
+        m_is_frozen = found.is_frozen;
+        if (!m_is_frozen) {
+            for (auto& one : found.segments) {
+                m_segments.push_back(std::make_unique<tenant_words::stored_segment>(*m_words, one.number, snapshot));
+                m_tally.add_segment(one.head, *m_segments.back());
+            }
+            m_words->for_each_log_row(snapshot,
+                                      [&](std::string_view row, const ItemPointerData&) { m_tally.add_log_row(row); });
         }
-        m_words->for_each_log_row(snapshot,
-                                  [&](std::string_view row, const ItemPointerData&) { m_tally.add_log_row(row); });
         m_words->close();
     }
     m_tally.finish(query.counts(), search::ranking_parameters());

@@ -25,6 +25,9 @@ public:
     ask(const ask&) = delete;
     ask& operator=(const ask&) = delete;
 
+    /// Whether the store has not all words of the tenant; then it is to be asked nothing.
+    bool is_frozen() const noexcept { return m_is_frozen; }
+
     /// As tally::more() and tally::look_up().
     bool more(std::size_t count, std::vector<search::ranked>& into);
     std::vector<tally::answer> look_up(const std::vector<uuid>& ids);
@@ -33,6 +36,7 @@ private:
     query_shape m_shape;
     std::unique_ptr<matcher> m_matcher;
     tally m_tally;
+    bool m_is_frozen = false;
     std::optional<tenant_words> m_words; ///< none when there is no tenant
     std::vector<std::unique_ptr<tenant_words::stored_segment>> m_segments;
 };

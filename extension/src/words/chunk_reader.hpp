@@ -19,6 +19,9 @@ public:
           m_id{get_attnum(relation, of.columns.id.c_str())},
           m_words{get_attnum(relation, (of.columns.tsv.empty() ? of.columns.content : of.columns.tsv).c_str())} {}
 
+    /// For rows that come as values.
+    explicit chunk_reader(const search::corpus& of) : m_of{of}, m_tenant{0}, m_id{0}, m_words{0} {}
+
     /// Read a row. Calls PostgreSQL, and leaves memory behind in the current context.
     ///
     /// @returns false when it has no words, or no tenant that can search
@@ -27,7 +30,12 @@ public:
         Datum tenant = slot_getattr(slot, m_tenant, &no_tenant);
         Datum id = slot_getattr(slot, m_id, &no_id);
         Datum value = slot_getattr(slot, m_words, &no_words);
-        if (no_tenant || no_id || no_words || !store::read_tenant_key(tenant, m_of.tenant_type, m_key)) return false;
+        return !no_tenant && !no_id && !no_words && read(tenant, id, value);
+    }
+
+    /// The same of values that are there.
+    bool read(Datum tenant, Datum id, Datum value) {
+        if (!store::read_tenant_key(tenant, m_of.tenant_type, m_key)) return false;
         std::memcpy(m_chunk.bytes, DatumGetUUIDP(id)->data, sizeof m_chunk.bytes);
         m_vector = m_of.columns.tsv.empty()
                        ? DatumGetTSVector(DirectFunctionCall2(to_tsvector_byid, ObjectIdGetDatum(m_of.text_config), value))
@@ -37,6 +45,7 @@ public:
 
     // Of the row that was read.
     std::string_view tenant() const noexcept { return m_key.bytes(); }
+    const store::tenant_key& key() const noexcept { return m_key; }
     const uuid& id() const noexcept { return m_chunk; }
     packed_document words() {
         read_words(m_vector, m_list, m_places);

@@ -12,13 +12,13 @@ constexpr std::uint32_t fan_in = 8;
 /// Chunks that one statement merges at most: it has its own work to do.
 constexpr std::uint64_t most_merged = 32768;
 
+/// Segments of so many chunks are merged no more: a segment has a limit.
+constexpr std::uint32_t large = most_chunks / 2;
+
 /// Chunks that a tenant may have for everything to be merged, as what went is only forgotten so.
 constexpr std::uint64_t most_compacted = 100000;
 
-struct stored {
-    std::int64_t number;
-    segment_head head;
-};
+using stored = tenant_words::segment;
 
 int size_class(std::uint32_t chunks) {
     int result = 0;
@@ -50,12 +50,8 @@ public:
         m_of.for_each_log_row(snapshot(), visit, m_seen);
     }
 
-    std::vector<stored> segments() {
-        std::vector<stored> found;
-        for (auto& one : m_of.segments(snapshot(), m_seen))
-            found.push_back({one.number, std::move(one.head)});
-        return found;
-    }
+    tenant_words::contents read() { return m_of.read(snapshot(), m_seen); }
+    void remove_all() { m_of.remove_all(snapshot(), m_seen); }
 
     void close() {
         pg::guarded([&] { UnregisterSnapshot(m_latest ? m_latest : m_seen); });
@@ -68,8 +64,8 @@ private:
 
 class sealing {
 public:
-    sealing(tenant_words& of, movable& from)
-        : m_of{of}, m_from{from}, m_snapshot{from.snapshot()}, m_into{of}, m_segments{from.segments()} {}
+    sealing(tenant_words& of, std::vector<stored> segments, movable& from)
+        : m_of{of}, m_from{from}, m_snapshot{from.snapshot()}, m_into{of}, m_segments{std::move(segments)} {}
 
     /// Turn the log into segments, in memory until it is known what they are merged with.
     void seal_log() {
@@ -92,15 +88,17 @@ public:
             merge_those([](const segment_head&) { return true; }, true);
             return;
         }
-        // From the smallest class up: what was merged may be one too many for the next class.
-        for (bool is_negative : {false, true})
-            for (int size = 0; size < 8; ++size)
-                if (is_too_many(is_negative, size))
-                    merge_those(
-                        [&](const segment_head& head) { return head.is_negative == is_negative && size_class(head.chunks) <= size; },
-                        false);
-        for (auto& one : m_fresh.segments)
-            copy(*one);
+        merge_classes(most_merged);
+        write();
+    }
+
+    /// Of a tenant that is being built, which has only what came.
+    void merge_built(bool is_complete) {
+        merge_classes(UINT64_MAX);
+        int small = 0;
+        for_each_head([&](const segment_head& head) { small += head.chunks < large; });
+        if (is_complete && small > 1) merge_those([](const segment_head& head) { return head.chunks < large; }, false);
+        write();
     }
 
 private:
@@ -108,6 +106,22 @@ private:
         log_reader entries{row};
         for (log_entry entry; entries.next(entry);)
             (entry.is_negative ? went : came).push_back({entry.who, std::string{entry.document}});
+    }
+
+    /// From the smallest class up: what was merged may be one too many for the next class.
+    void merge_classes(std::uint64_t most) {
+        for (bool is_negative : {false, true})
+            for (int size = 0; size < size_class(large); ++size)
+                if (is_too_many(is_negative, size, most))
+                    merge_those(
+                        [&](const segment_head& head) { return head.is_negative == is_negative && size_class(head.chunks) <= size; },
+                        false);
+    }
+
+    void write() {
+        for (auto& one : m_fresh.segments)
+            copy(*one);
+        m_fresh.segments.clear();
     }
 
     template <typename Visit>
@@ -122,7 +136,7 @@ private:
         for_each_head([&](const segment_head& head) { (head.is_negative ? went : came) += head.chunks; });
     }
 
-    bool is_too_many(bool is_negative, int size) {
+    bool is_too_many(bool is_negative, int size, std::uint64_t most) {
         std::uint32_t number = 0;
         std::uint64_t chunks = 0;
         for_each_head([&](const segment_head& head) {
@@ -130,7 +144,7 @@ private:
             number += size_class(head.chunks) == size;
             chunks += head.chunks;
         });
-        return number >= fan_in && chunks <= most_merged;
+        return number >= fan_in && chunks <= most;
     }
 
     template <typename Which>
@@ -204,10 +218,24 @@ void seal(tenant_words& of, bool made_segments) {
     if (!of.try_lock()) return;
     // Read after the lock was taken: what was done by whoever had it before is seen.
     movable what{of};
-    {
-        sealing work{of, what};
+    tenant_words::contents found = what.read();
+    if (found.is_frozen) {
+        // What is written meanwhile is found among the rows, too, when the tenant is frozen no more.
+        what.remove_all();
+        of.insert_frozen();
+    } else {
+        sealing work{of, std::move(found.segments), what};
         work.seal_log();
         work.merge();
+    }
+    what.close();
+}
+
+void merge_built(tenant_words& of, bool is_complete) {
+    movable what{of};
+    {
+        sealing work{of, what.read().segments, what};
+        work.merge_built(is_complete);
     }
     what.close();
 }

@@ -15,4 +15,8 @@ inline constexpr std::size_t least_sealed = 64;
 /// @param made_segments whether this statement made segments; otherwise only a log that has grown is looked at
 void seal(tenant_words& of, bool made_segments);
 
+/// Merge segments of a tenant that a build made: those of like sizes when there are too many of them, and all but the
+/// large ones when the tenant is built.
+void merge_built(tenant_words& of, bool is_complete);
+
 } // namespace tenancy::words

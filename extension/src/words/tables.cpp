@@ -14,14 +14,14 @@ Datum bytea_of(std::string_view bytes) {
     return PointerGetDatum(value);
 }
 
-[[noreturn]] void raise_changed() {
+} // namespace
+
+void remove_row(store::table& from, const ItemPointerData& place, Snapshot snapshot) {
+    if (from.remove(place, snapshot)) return;
     ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
                     errmsg("could not tidy the keyword store because of a concurrent change"),
                     errhint("Run the transaction again.")));
-    pg_unreachable();
 }
-
-} // namespace
 
 void tenant_words::open(LOCKMODE mode) {
     pg::guarded([&] {
@@ -37,7 +37,7 @@ void tenant_words::close() {
     });
 }
 
-void tenant_words::set_log_keys(ScanKeyData (&keys)[2]) {
+void tenant_words::set_log_keys(ScanKeyData* keys) {
     ScanKeyInit(&keys[0], log_store, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(m_store));
     ScanKeyInit(&keys[1], log_tenant, BTEqualStrategyNumber, F_BYTEAEQ, m_tenant.datum());
 }
@@ -49,14 +49,19 @@ void tenant_words::set_segment_keys(ScanKeyData* keys, part kind, std::int64_t s
     ScanKeyInit(&keys[3], segment_number, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(segment));
 }
 
-std::vector<tenant_words::segment> tenant_words::segments(Snapshot snapshot, Snapshot also) {
-    std::vector<segment> found;
+tenant_words::contents tenant_words::read(Snapshot snapshot, Snapshot also) {
+    contents found;
     pg::guarded([&] {
         ScanKeyData keys[4];
         set_segment_keys(keys, part::head, 0);
+        ScanKeyInit(&keys[2], segment_part, BTLessEqualStrategyNumber, F_INT2LE, Int16GetDatum(static_cast<std::int16_t>(part::head)));
         m_segments->scan(snapshot, keys, 3, [&](const store::row& row) {
             if (also && !table_tuple_satisfies_snapshot(m_segments->heap(), row.slot(), also)) return true;
-            found.push_back({DatumGetInt64(row.column(segment_number)), segment_head::parse(row.bytes(segment_data))});
+            if (static_cast<part>(DatumGetInt16(row.column(segment_part))) == part::frozen)
+                found.is_frozen = true;
+            else
+                found.segments.push_back(
+                    {DatumGetInt64(row.column(segment_number)), segment_head::parse(row.bytes(segment_data))});
             return true;
         });
     });
@@ -93,7 +98,7 @@ void tenant_words::insert_part(std::int64_t segment, part kind, std::string_view
 
 void tenant_words::remove_log_row(const ItemPointerData& place, Snapshot snapshot) {
     pg::guarded([&] {
-        if (!m_log->remove(place, snapshot)) raise_changed();
+        remove_row(*m_log, place, snapshot);
     });
 }
 
@@ -103,15 +108,38 @@ void tenant_words::remove_segment(std::int64_t segment, Snapshot snapshot) {
             ScanKeyData keys[4];
             set_segment_keys(keys, kind, segment);
             m_segments->scan(snapshot, keys, 4, [&](const store::row& row) {
-                if (!m_segments->remove(row.place(), snapshot)) raise_changed();
+                remove_row(*m_segments, row.place(), snapshot);
                 return true;
             });
         }
     });
 }
 
+void tenant_words::remove_all(Snapshot snapshot, Snapshot also) {
+    pg::guarded([&] {
+        ScanKeyData keys[4];
+        auto remove_from = [&](store::table& from) {
+            from.scan(snapshot, keys, 2, [&](const store::row& row) {
+                if (also && !table_tuple_satisfies_snapshot(from.heap(), row.slot(), also)) return true;
+                remove_row(from, row.place(), snapshot);
+                return true;
+            });
+        };
+        set_segment_keys(keys, part::head, 0);
+        remove_from(*m_segments);
+        set_log_keys(keys);
+        remove_from(*m_log);
+    });
+}
+
+void tenant_words::insert_frozen() { insert_part(0, part::frozen, {}, 0, {}); }
+
 bool tenant_words::try_lock() {
     return pg::guarded([&] { return store::try_lock_tenant(*m_segments, m_store, m_tenant.bytes()); });
+}
+
+void tenant_words::lock() {
+    pg::guarded([&] { store::lock_tenant(*m_segments, m_store, m_tenant.bytes()); });
 }
 
 std::string_view tenant_words::stored_segment::page(part kind, std::uint32_t number) {
@@ -158,6 +186,7 @@ bool tenant_words::stored_segment::next_block(part kind, std::string& into, bool
     if (from_the_start) at = {};
     bool is_found = false;
     pg::guarded([&] {
+        CHECK_FOR_INTERRUPTS();
         Datum key = bytea_of(at.key);
         ScanKeyData keys[5];
         m_of.set_segment_keys(keys, kind, m_number);
@@ -177,6 +206,17 @@ bool tenant_words::stored_segment::next_block(part kind, std::string& into, bool
     return is_found;
 }
 
+Snapshot take_newest_snapshot() {
+    return pg::guarded([] {
+        CommandCounterIncrement();
+        return RegisterSnapshot(GetLatestSnapshot());
+    });
+}
+
+void drop(Snapshot snapshot) {
+    pg::guarded([&] { UnregisterSnapshot(snapshot); });
+}
+
 namespace {
 
 constexpr const char* tables[][2] = {{"keyword_log", "keyword_log_key"}, {"keyword_segments", "keyword_segments_key"}};
@@ -191,7 +231,7 @@ void remove_store(std::int32_t store, Snapshot snapshot) {
         ScanKeyData key;
         ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(store));
         from.scan(seen, &key, 1, [&](const tenancy::store::row& row) {
-            if (!from.remove(row.place(), seen)) raise_changed();
+            remove_row(from, row.place(), seen);
             return true;
         });
         from.close();

@@ -40,8 +40,12 @@ public:
         std::int64_t number;
         segment_head head;
     };
+    struct contents {
+        bool is_frozen = false; ///< what there is, is but what was written since
+        std::vector<segment> segments;
+    };
     /// @param also a second snapshot, which must see them too
-    std::vector<segment> segments(Snapshot snapshot, Snapshot also = nullptr);
+    contents read(Snapshot snapshot, Snapshot also = nullptr);
 
     /// Call visit(std::string_view row, const ItemPointerData& place) for each row of the log.
     template <typename Visit>
@@ -65,8 +69,13 @@ public:
     void remove_log_row(const ItemPointerData& place, Snapshot snapshot);
     void remove_segment(std::int64_t segment, Snapshot snapshot);
 
-    /// Try to become the only one who reorganizes this tenant's rows until the transaction ends.
+    /// Remove all that a snapshot sees, and have it said that the tenant is frozen.
+    void remove_all(Snapshot snapshot, Snapshot also = nullptr);
+    void insert_frozen();
+
+    /// Become the only one who reorganizes this tenant's rows until the transaction ends; try_lock() does not wait.
     bool try_lock();
+    void lock();
 
     /// Rows of a segment as tally and merging read them; lives no longer than this.
     class stored_segment : public part_source {
@@ -93,13 +102,20 @@ public:
     };
 
 private:
-    void set_log_keys(ScanKeyData (&keys)[2]);
+    void set_log_keys(ScanKeyData* keys);
     void set_segment_keys(ScanKeyData* keys, part kind, std::int64_t segment);
 
     std::int32_t m_store;
     store::tenant_key m_tenant;
     std::optional<store::table> m_log, m_segments;
 };
+
+/// A snapshot that sees all that is committed and what this transaction wrote, until it is dropped. Guarded by themselves.
+Snapshot take_newest_snapshot();
+void drop(Snapshot snapshot);
+
+/// Remove a row that a snapshot sees, or raise when somebody else has. Calls PostgreSQL.
+void remove_row(store::table& from, const ItemPointerData& place, Snapshot snapshot);
 
 /// Remove all rows of a store that a snapshot sees; without one, all that are committed and of this transaction. Calls
 /// PostgreSQL.

@@ -23,7 +23,7 @@ public:
     statement(const TriggerData* data, const search::corpus& of, const store::state& state)
         : m_data{data}, m_of{of}, m_state{state},
           m_reader{pg::guarded([&] { return chunk_reader{RelationGetRelid(data->tg_relation), of}; })},
-          m_writer{state.number, state.is == store::phase::built},
+          m_writer{state.number, state.is == store::phase::built ? writer::mode::keep : writer::mode::keep_log},
           m_scratch{pg::guarded([] {
               return AllocSetContextCreate(CurrentMemoryContext, "tenancy words of a row", ALLOCSET_DEFAULT_SIZES);
           })} {}

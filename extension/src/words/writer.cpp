@@ -43,7 +43,7 @@ void writer::write(const std::string& tenant, tenant_part& part) {
     std::string row;
     for (auto* documents : {&part.went, &part.came}) {
         bool is_negative = documents == &part.went;
-        if (documents->size() >= least_sealed) {
+        if (documents->size() >= least_sealed && m_mode != mode::keep_log) {
             build_segments(is_negative, *documents, segments);
             continue;
         }
@@ -57,7 +57,8 @@ void writer::write(const std::string& tenant, tenant_part& part) {
         }
     }
     if (!row.empty()) into.insert_log_row(row);
-    if (m_may_seal && (is_measured || segments.made() > 0)) seal(into, segments.made() > 0);
+    if (m_mode == mode::keep && (is_measured || segments.made() > 0)) seal(into, segments.made() > 0);
+    if (segments.made() > 0) m_with_segments.insert(tenant);
     into.close();
 }
 

@@ -2,6 +2,7 @@
 
 #include "words/tables.hpp"
 
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -11,8 +12,13 @@ namespace tenancy::words {
 /// Writes to the keyword store of a corpus what one statement, or a build, changed.
 class writer {
 public:
-    /// @param may_seal whether the log may be sealed into segments, and segments merged
-    writer(std::int32_t store, bool may_seal) : m_store{store}, m_may_seal{may_seal} {}
+    enum class mode {
+        keep,      ///< by triggers: the log is sealed into segments when it has grown, and segments are merged
+        keep_log,  ///< by triggers while the store is built: all goes to the log, from which builds take things out again
+        build      ///< segments, which nobody merges
+    };
+
+    writer(std::int32_t store, mode how) : m_store{store}, m_mode{how} {}
 
     /// A chunk's words came, or went.
     ///
@@ -21,6 +27,9 @@ public:
 
     /// Write all that is left.
     void finish();
+
+    /// Which tenants got segments.
+    const std::set<std::string>& tenants_with_segments() const noexcept { return m_with_segments; }
 
 private:
     struct tenant_part {
@@ -31,7 +40,8 @@ private:
     void write(const std::string& tenant, tenant_part& part);
 
     std::int32_t m_store;
-    bool m_may_seal;
+    mode m_mode;
+    std::set<std::string> m_with_segments;
     std::unordered_map<std::string, tenant_part> m_parts;
     std::size_t m_buffered = 0;
 };

@@ -35,19 +35,19 @@ packed_document::packed_document(const std::vector<word>& words) {
     }
 }
 
-std::uint64_t packed_document::hash() const noexcept {
+std::uint64_t packed_document::hash_of(std::string_view bytes) noexcept {
     // FNV-1a over eight bytes at a time, and a last mix (the finalizer of SplitMix64): wide enough that two versions of
     // one chunk never meet by chance.
-    std::uint64_t result = 0xcbf29ce484222325u ^ m_bytes.size();
+    std::uint64_t result = 0xcbf29ce484222325u ^ bytes.size();
     std::size_t at = 0;
-    for (; at + 8 <= m_bytes.size(); at += 8) {
+    for (; at + 8 <= bytes.size(); at += 8) {
         std::uint64_t part;
-        std::memcpy(&part, m_bytes.data() + at, 8);
+        std::memcpy(&part, bytes.data() + at, 8);
         result = (result ^ part) * 0x9e3779b97f4a7c15u;
         result ^= result >> 32;
     }
-    for (; at < m_bytes.size(); ++at)
-        result = (result ^ static_cast<std::uint8_t>(m_bytes[at])) * 0x100000001b3u;
+    for (; at < bytes.size(); ++at)
+        result = (result ^ static_cast<std::uint8_t>(bytes[at])) * 0x100000001b3u;
     result = (result ^ (result >> 30)) * 0xbf58476d1ce4e5b9u;
     result = (result ^ (result >> 27)) * 0x94d049bb133111ebu;
     return result ^ (result >> 31);

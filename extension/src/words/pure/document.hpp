@@ -42,7 +42,8 @@ public:
     explicit packed_document(const std::vector<word>& words);
 
     const std::string& bytes() const noexcept { return m_bytes; }
-    std::uint64_t hash() const noexcept;
+    std::uint64_t hash() const noexcept { return hash_of(m_bytes); }
+    static std::uint64_t hash_of(std::string_view bytes) noexcept;
 
 private:
     std::string m_bytes;

@@ -18,10 +18,12 @@
 ///     postings   blocks of lexemes in bytewise order with (chunk, frequency) each; key is the block's first lexeme
 ///     places     blocks of lexemes likewise, with the places in each of those chunks
 ///
+/// A tenant that is frozen has one empty row beside its segments that says so.
+///
 /// A list that does not fit its block goes on in the next one, which then has the same key and the next number.
 namespace tenancy::words {
 
-enum class part : std::int16_t { head = 0, ids = 1, lengths = 2, postings = 3, places = 4 };
+enum class part : std::int16_t { frozen = -1, head = 0, ids = 1, lengths = 2, postings = 3, places = 4 };
 
 inline constexpr std::uint32_t ids_per_page = 160;
 inline constexpr std::uint32_t lengths_per_page = 1000;
