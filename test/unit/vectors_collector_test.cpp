@@ -171,6 +171,45 @@ TEST(vectors_collector, a_zero_query_needs_no_more_rows_than_it_answers) {
     EXPECT_TRUE(found.is_complete());
 }
 
+/// One fetch is nearly always enough, and brings little that it need not.
+TEST(vectors_collector, knows_how_many_rows_it_will_take) {
+    made_up some{12};
+    constexpr std::size_t dims = 128;
+    for (metric by : {metric::cosine, metric::inner_product, metric::l2}) {
+        std::vector<std::vector<float>> rows;
+        block_builder builder{by, dims};
+        for (std::size_t i = 0; i < 3000; ++i) {
+            rows.push_back(some.gaussian(dims));
+            builder.add(numbered(i), rows.back().data());
+        }
+        std::vector<std::uint8_t> bytes = builder.pack();
+        int more = 0;
+        std::size_t likely = 0, taken = 0;
+        for (int turn = 0; turn < 40; ++turn) {
+            std::vector<float> asked = some.gaussian(dims);
+            query prepared{by, asked.data(), dims};
+            collector found{prepared, 10};
+            scan(prepared, block_view{bytes.data(), bytes.size()}, 0, found);
+            found.end_scan();
+            std::vector<candidate> batch(found.likely_to_be_taken());
+            ASSERT_EQ(found.take(batch.data(), batch.size()), batch.size());
+            likely += batch.size();
+            for (const candidate& each : batch)
+                found.score(each, exact(by, rows[key_of(each.id)], asked, 8));
+            candidate one;
+            int turns = 0;
+            for (; found.take(&one, 1) == 1; ++turns)
+                found.score(one, exact(by, rows[key_of(one.id)], asked, 8));
+            more += turns > 0;
+            taken += found.statistics().taken;
+            EXPECT_TRUE(found.is_complete());
+        }
+        EXPECT_LE(more, 8);
+        EXPECT_LE(likely, taken);
+        EXPECT_LT(taken, 40u * 20);
+    }
+}
+
 TEST(vectors_collector, of_nothing) {
     std::vector<float> asked(8, 1.0f);
     query prepared{metric::cosine, asked.data(), 8};

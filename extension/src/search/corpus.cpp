@@ -44,6 +44,8 @@ std::string text_of(const layout& tables, statement wanted, filters given) {
         return nearest_statement(tables, given);
     case statement::distances:
         return distances_statement(tables, given);
+    case statement::scored:
+        return scored_statement(tables, given);
     case statement::words:
         return words_statement(tables, given);
     case statement::words_of:
@@ -54,6 +56,8 @@ std::string text_of(const layout& tables, statement wanted, filters given) {
         return passing_statement(tables, given);
     case statement::rows:
         return rows_statement(tables);
+    case statement::titles:
+        return titles_statement(tables);
     case statement::document:
         break;
     }
@@ -61,8 +65,17 @@ std::string text_of(const layout& tables, statement wanted, filters given) {
 }
 
 bool is_by_key(statement wanted) {
-    return wanted == statement::distances || wanted == statement::words_of || wanted == statement::passing ||
-           wanted == statement::rows;
+    switch (wanted) {
+    case statement::distances:
+    case statement::scored:
+    case statement::words_of:
+    case statement::passing:
+    case statement::rows:
+    case statement::titles:
+        return true;
+    default:
+        return false;
+    }
 }
 
 int parameter_types(statement wanted, Oid vector_type, Oid (&types)[4]) {
@@ -74,6 +87,7 @@ int parameter_types(statement wanted, Oid vector_type, Oid (&types)[4]) {
     case statement::nearest:
         return set({vector_type, INT8OID, JSONBOID, UUIDARRAYOID});
     case statement::distances:
+    case statement::scored:
         return set({vector_type, UUIDARRAYOID, JSONBOID, UUIDARRAYOID});
     case statement::words:
         return set({REGCONFIGOID, JSONBOID, UUIDARRAYOID});
@@ -84,6 +98,7 @@ int parameter_types(statement wanted, Oid vector_type, Oid (&types)[4]) {
     case statement::passing:
         return set({UUIDARRAYOID, JSONBOID, UUIDARRAYOID});
     case statement::rows:
+    case statement::titles:
         return set({UUIDARRAYOID});
     case statement::document:
         break;

@@ -11,7 +11,7 @@
 namespace tenancy::search {
 
 /// The statements that a corpus is read by.
-enum class statement : std::size_t { nearest, distances, words, words_of, visible, passing, rows, document };
+enum class statement : std::size_t { nearest, distances, scored, words, words_of, visible, passing, rows, titles, document };
 
 /// Columns of the chunks table by their plain names; an empty one is not there.
 struct column_names {
@@ -46,7 +46,7 @@ public:
     SPIPlanPtr plan(statement wanted, filters given = {});
 
 private:
-    static constexpr std::size_t statements = 8, filter_sets = 4;
+    static constexpr std::size_t statements = 10, filter_sets = 4;
     std::array<SPIPlanPtr, statements * filter_sets> m_plans{};
 };
 

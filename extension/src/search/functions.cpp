@@ -66,7 +66,7 @@ request request_of(FunctionCallInfo fcinfo, corpus& of, int filter, int document
 
 /// The result that rows go into. Made before SPI is connected: it lives in the query's memory.
 ReturnSetInfo* make_result(FunctionCallInfo fcinfo) {
-    pg::guarded([&] { InitMaterializedSRF(fcinfo, 0); });
+    pg::guarded([&] { InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC); });
     return reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo);
 }
 
@@ -116,7 +116,13 @@ TENANCY_FUNCTION(tenancy_match_chunks) {
 
     run(*of, [&] {
         vector_lane lane{asked, embedding};
-        emit_rows(result, *of, answers_of(best_above(lane, asked, count)), 1);
+        kept_rows rows;
+        lane.keep_rows(rows);
+        std::vector<ranked> ranking = best_above(lane, asked, count);
+        if (lane.kept())
+            rows.emit(result, *of, ranking);
+        else
+            emit_rows(result, *of, answers_of(ranking), 1);
     });
     return Datum{0};
 }

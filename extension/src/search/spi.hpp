@@ -8,7 +8,9 @@
 #include <vector>
 
 extern "C" {
+#include "nodes/params.h"
 #include "optimizer/cost.h"
+#include "tcop/dest.h"
 }
 
 /// Reading by SPI without resources of C++ that a longjmp could skip.
@@ -46,18 +48,20 @@ class prefer_indexes {
 public:
     prefer_indexes() noexcept
         : m_seqscan{std::exchange(enable_seqscan, false)}, m_hashjoin{std::exchange(enable_hashjoin, false)},
-          m_mergejoin{std::exchange(enable_mergejoin, false)}, m_material{std::exchange(enable_material, false)} {}
+          m_mergejoin{std::exchange(enable_mergejoin, false)}, m_material{std::exchange(enable_material, false)},
+          m_bitmapscan{std::exchange(enable_bitmapscan, false)} {}
     ~prefer_indexes() {
         enable_seqscan = m_seqscan;
         enable_hashjoin = m_hashjoin;
         enable_mergejoin = m_mergejoin;
         enable_material = m_material;
+        enable_bitmapscan = m_bitmapscan;
     }
     prefer_indexes(const prefer_indexes&) = delete;
     prefer_indexes& operator=(const prefer_indexes&) = delete;
 
 private:
-    bool m_seqscan, m_hashjoin, m_mergejoin, m_material;
+    bool m_seqscan, m_hashjoin, m_mergejoin, m_material, m_bitmapscan;
 };
 
 /// Run a plan under the snapshot of the query around, and hand its rows over in batches, so that memory does not grow
@@ -106,6 +110,51 @@ void for_each_row_by_key(SPIPlanPtr plan, const parameters& given, Visit visit) 
         for (uint64 i = 0; i < SPI_processed; ++i)
             visit(SPI_tuptable->vals[i], SPI_tuptable->tupdesc);
         SPI_freetuptable(SPI_tuptable);
+    });
+}
+
+namespace detail {
+
+template <typename Visit>
+struct slot_receiver {
+    DestReceiver as_server; ///< first, as the server knows it by this alone
+    Visit* visit;
+};
+
+} // namespace detail
+
+/// The same for a plan whose rows need no copy: `visit(slot)` gets them from the executor, in its memory and among its
+/// frames, so it raises errors of PostgreSQL only and throws nothing.
+///
+/// @param count of the plan's parameters
+template <typename Visit>
+void for_each_slot_by_key(SPIPlanPtr plan, const parameters& given, int count, Visit visit) {
+    prefer_indexes plans;
+    detail::slot_receiver<Visit> receiver{};
+    receiver.visit = &visit;
+    receiver.as_server.receiveSlot = [](TupleTableSlot* slot, DestReceiver* self) {
+        (*reinterpret_cast<detail::slot_receiver<Visit>*>(self)->visit)(slot);
+        return true;
+    };
+    receiver.as_server.rStartup = [](DestReceiver*, int, TupleDesc) {};
+    receiver.as_server.rShutdown = [](DestReceiver*) {};
+    receiver.as_server.rDestroy = [](DestReceiver*) {};
+    receiver.as_server.mydest = DestTuplestore;
+    pg::guarded([&] {
+        SPIExecuteOptions options{};
+        options.params = makeParamList(count);
+        for (int i = 0; i < count; ++i) {
+            ParamExternData& one = options.params->params[i];
+            one.value = given.values[i];
+            one.isnull = given.nulls[i] == 'n';
+            one.pflags = PARAM_FLAG_CONST;
+            one.ptype = SPI_getargtypeid(plan, i);
+        }
+        options.read_only = true;
+        options.dest = &receiver.as_server;
+        int code = SPI_execute_plan_extended(plan, &options);
+        if (code != SPI_OK_SELECT) elog(ERROR, "SPI_execute_plan failed: %s", SPI_result_code_string(code));
+        pfree(options.params);
     });
 }
 

@@ -20,12 +20,15 @@ constexpr int most_documents_by_rows = 64;
 /// Rows fetched by key beyond which reading all rows takes less time, at least and as a part of the codes.
 constexpr std::int64_t least_fetched = 2048, fetched_part = 8;
 
+/// More rows than this are rather fetched a second time than kept.
+constexpr std::int64_t most_kept = 1000;
+
+constexpr std::size_t most_at_once = 256;
+
 /// A row (id, distance) as a ranking has it.
-ranked read(HeapTuple tuple, TupleDesc descriptor, metric by) {
-    bool is_null;
-    uuid key = uuid_of(SPI_getbinval(tuple, descriptor, 1, &is_null));
-    double distance = DatumGetFloat8(SPI_getbinval(tuple, descriptor, 2, &is_null));
-    return {key, similarity(by, distance)};
+ranked read(Datum id, Datum distance, metric by) noexcept {
+    double raw = DatumGetFloat8(distance);
+    return {uuid_of(id), similarity(by, std::isnan(raw) ? distance_of_nothing(by) : raw)};
 }
 
 /// What pgvector compares the chunks with.
@@ -48,7 +51,9 @@ int documents_in(Datum ids) {
 std::vector<ranked> vector_lane::best(std::int64_t count) {
     m_report = {};
     std::vector<ranked> best;
+    if (count > most_kept) m_kept = nullptr;
     if (best_of_store(count, best)) return best;
+    m_kept = nullptr;
     m_report.tier = "rows";
     return best_of_rows(count);
 }
@@ -63,21 +68,27 @@ std::vector<ranked> vector_lane::best_of_rows(std::int64_t count) {
     std::vector<ranked> found;
     metric by = m_asked.of.tables.by;
     for_each_row(m_asked.of.plan(statement::nearest, m_asked.given), given,
-                 [&](HeapTuple tuple, TupleDesc descriptor) { found.push_back(read(tuple, descriptor, by)); });
+                 [&](HeapTuple tuple, TupleDesc descriptor) {
+                     bool is_null;
+                     Datum id = SPI_getbinval(tuple, descriptor, 1, &is_null);
+                     found.push_back(read(id, SPI_getbinval(tuple, descriptor, 2, &is_null), by));
+                 });
     return found;
 }
 
-/// Call visit(ranked) for those of the chunks that the caller sees and that pass the filters.
+/// Call visit(ranked, slot), which throws nothing, for those of the chunks that the caller sees and that pass the filters.
 template <typename Visit>
-void vector_lane::read_scores(Datum ids, Visit visit) {
+void vector_lane::read_scores(statement by_key, Datum ids, Visit visit) {
     parameters given;
     given.set(0, m_embedding);
     given.set(1, ids);
     if (m_asked.given.metadata) given.set(2, m_asked.filter);
     if (m_asked.given.documents) given.set(3, m_asked.document_ids);
     metric by = m_asked.of.tables.by;
-    for_each_row_by_key(m_asked.of.plan(statement::distances, m_asked.given), given,
-                        [&](HeapTuple tuple, TupleDesc descriptor) { visit(read(tuple, descriptor, by)); });
+    for_each_slot_by_key(m_asked.of.plan(by_key, m_asked.given), given, 4, [&](TupleTableSlot* slot) {
+        slot_getallattrs(slot);
+        visit(read(slot->tts_values[0], slot->tts_values[1], by), slot);
+    });
 }
 
 /// @returns false when the rows must be read instead
@@ -155,17 +166,11 @@ bool vector_lane::best_of_store(std::int64_t count, std::vector<ranked>& best) {
 
         std::int64_t most_fetched = std::max(least_fetched, codes / fetched_part);
         if (count > most_fetched && codes > most_fetched) return refuse("a large part of the chunks is asked for");
-        constexpr std::size_t most_at_once = 256;
         vectors::candidate batch[most_at_once];
-        // The best bounds are most of the answer; what proves it comes in small steps.
-        std::size_t wanted = std::min<std::size_t>(most_at_once, static_cast<std::size_t>(count) + 2);
+        // Each time costs as much as some rows, so the first is meant to be enough; what proves it comes in small steps.
+        std::size_t wanted = std::clamp<std::size_t>(found.likely_to_be_taken(), 1, most_at_once);
         while (std::size_t taken = found.take(batch, wanted)) {
-            std::vector<uuid> keys(taken);
-            for (std::size_t i = 0; i < taken; ++i)
-                keys[i] = batch[i].id;
-            std::vector<finding> scores = scores_of(keys);
-            for (std::size_t i = 0; i < taken; ++i)
-                if (scores[i].what == finding::kind::scored) found.score(batch[i], scores[i].score);
+            fetch(batch, taken, found);
             if (static_cast<std::int64_t>(found.statistics().taken) > most_fetched + count)
                 return refuse("few of the nearest chunks pass");
             auto scored = static_cast<std::int64_t>(found.statistics().scored);
@@ -174,7 +179,7 @@ bool vector_lane::best_of_store(std::int64_t count, std::vector<ranked>& best) {
     } while (!found.is_complete());
 
     // Without a row to read nobody has asked whether the caller may read the table.
-    if (found.statistics().taken == 0) read_scores(array_of(nullptr, 0), [](const ranked&) {});
+    if (found.statistics().taken == 0) fetch(nullptr, 0, found);
 
     m_report.is_exact = !look.has_left_out;
     m_report.candidates = static_cast<std::int64_t>(found.statistics().offered);
@@ -185,11 +190,33 @@ bool vector_lane::best_of_store(std::int64_t count, std::vector<ranked>& best) {
     return true;
 }
 
+void vector_lane::fetch(const vectors::candidate* batch, std::size_t count, vectors::collector& found) {
+    uuid keys[most_at_once];
+    ranked scored[most_at_once];
+    std::size_t rows = 0;
+    for (std::size_t i = 0; i < count; ++i)
+        keys[i] = batch[i].id;
+    if (m_kept) m_kept->make_room(count);
+    read_scores(m_kept ? statement::scored : statement::distances, array_of(keys, count),
+                [&](const ranked& row, TupleTableSlot* slot) {
+                    // Were an id there twice, the second would be no other row to the answer.
+                    if (rows == count) return;
+                    scored[rows++] = row;
+                    if (m_kept && found.is_among_best(row.score)) m_kept->keep(row, slot);
+                });
+    for (std::size_t i = 0; i < rows; ++i)
+        found.score(scored[i].key, scored[i].score);
+    const ranked* last = found.last_of_best();
+    if (m_kept && last && m_kept->count() > 2 * most_kept) m_kept->forget_behind(*last);
+}
+
 std::vector<finding> vector_lane::scores_of(const std::vector<uuid>& keys) {
     std::vector<finding> findings(keys.size());
     key_index places{keys};
     for_each_chunk_of_keys(keys, [&](Datum ids) {
-        read_scores(ids, [&](const ranked& row) { findings[places.at(row.key)] = {finding::kind::scored, row.score}; });
+        read_scores(statement::distances, ids, [&](const ranked& row, TupleTableSlot*) {
+            findings[places.at(row.key)] = {finding::kind::scored, row.score};
+        });
     });
     return findings;
 }

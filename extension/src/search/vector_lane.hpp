@@ -1,6 +1,8 @@
 #pragma once
 
+#include "search/kept_rows.hpp"
 #include "search/lane.hpp"
+#include "vectors/pure/collector.hpp"
 
 namespace tenancy::search {
 
@@ -29,6 +31,11 @@ public:
     /// @param embedding a pgvector vector that was checked to fit the corpus
     vector_lane(const request& asked, Datum embedding) : m_asked{asked}, m_embedding{embedding} {}
 
+    /// Have the next best() keep the rows that it fetches.
+    void keep_rows(kept_rows& in) noexcept { m_kept = &in; }
+    /// Where they are; null when it could not keep them.
+    kept_rows* kept() const noexcept { return m_kept; }
+
     std::vector<ranked> best(std::int64_t count) override;
     std::vector<finding> scores_of(const std::vector<uuid>& keys) override;
 
@@ -40,11 +47,13 @@ private:
     bool best_of_store(std::int64_t count, std::vector<ranked>& best);
 
     template <typename Visit>
-    void read_scores(Datum ids, Visit visit);
+    void read_scores(statement by_key, Datum ids, Visit visit);
+    void fetch(const vectors::candidate* batch, std::size_t count, vectors::collector& found);
 
     request m_asked;
     Datum m_embedding;
     vector_report m_report;
+    kept_rows* m_kept = nullptr;
 };
 
 } // namespace tenancy::search

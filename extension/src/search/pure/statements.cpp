@@ -22,6 +22,11 @@ std::string passes(const layout& of, filters given, const char* filter, const ch
     return condition;
 }
 
+/// Without a join, which is the fastest way to a few rows.
+std::string chunks_with(const layout& of, const char* ids) {
+    return of.chunks + " AS c WHERE c." + of.id + " OPERATOR(pg_catalog.=) ANY (" + ids + ") AND " + tenants_chunks(of);
+}
+
 std::string raw_distance(const layout& of) {
     std::string query = of.is_half ? "$1::" + of.vector_schema + ".halfvec" : "$1";
     return "c." + of.embedding + " OPERATOR(" + of.vector_schema + "." + distance_operator(of.by) + ") " + query;
@@ -69,8 +74,15 @@ std::string nearest_statement(const layout& of, filters given) {
 }
 
 std::string distances_statement(const layout& of, filters given) {
-    std::string condition = "true" + passes(of, given, "$3", "$4") + " AND ";
-    return "SELECT d.id, " + defined_distance(of) + " FROM " + distances_from(of, chunks_among(of, "$2"), condition);
+    return "SELECT c." + of.id + ", " + raw_distance(of) + " FROM " + chunks_with(of, "$2") +
+           passes(of, given, "$3", "$4") + " AND c." + of.embedding + " IS NOT NULL";
+}
+
+std::string scored_statement(const layout& of, filters given) {
+    return "SELECT c." + of.id + ", " + raw_distance(of) + ", c." + of.document_id + ", " +
+           optional("c.", of.chunk_index, "int4") + ", c." + of.content + "::pg_catalog.text, " +
+           optional("c.", of.metadata, "jsonb") + " FROM " + chunks_with(of, "$2") + passes(of, given, "$3", "$4") +
+           " AND c." + of.embedding + " IS NOT NULL";
 }
 
 std::string words_statement(const layout& of, filters given) {
@@ -87,7 +99,7 @@ std::string visible_statement(const layout& of) {
 }
 
 std::string passing_statement(const layout& of, filters given) {
-    return "SELECT c." + of.id + " FROM " + chunks_among(of, "$1") + " WHERE true" + passes(of, given, "$2", "$3");
+    return "SELECT c." + of.id + " FROM " + chunks_with(of, "$1") + passes(of, given, "$2", "$3");
 }
 
 std::string rows_statement(const layout& of) {
@@ -98,6 +110,13 @@ std::string rows_statement(const layout& of) {
            " OPERATOR(pg_catalog.=) k.id AND " + tenants_chunks(of) + " LEFT JOIN " + of.documents + " AS d ON d." +
            of.documents_id + " OPERATOR(pg_catalog.=) c." + of.document_id + " AND d." + of.documents_tenant +
            " OPERATOR(pg_catalog.=) " + of.documents_tenant_function + " ORDER BY k.place";
+}
+
+std::string titles_statement(const layout& of) {
+    return "SELECT d." + of.documents_id + ", " + optional("d.", of.title, "text") + ", " +
+           optional("d.", of.source, "text") + " FROM " + of.documents + " AS d WHERE d." + of.documents_id +
+           " OPERATOR(pg_catalog.=) ANY ($1) AND d." + of.documents_tenant + " OPERATOR(pg_catalog.=) " +
+           of.documents_tenant_function;
 }
 
 std::string document_statement(const layout& of) {

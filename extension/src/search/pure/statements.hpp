@@ -38,8 +38,12 @@ struct filters {
 /// Orders by what no index can order by, so that an approximate one is never used.
 std::string nearest_statement(const layout& of, filters given);
 
-/// Parameters embedding, ids uuid[], filter jsonb, document_ids uuid[]; rows (id, distance) of those that pass the filters.
+/// Parameters embedding, ids uuid[], filter jsonb, document_ids uuid[]; rows (id, distance) of those that pass the filters,
+/// in any order. The distance is pgvector's own, which may be NaN.
 std::string distances_statement(const layout& of, filters given = {});
+
+/// The same with what an answer has of the chunk; rows (id, distance, document_id, chunk_index, content, metadata).
+std::string scored_statement(const layout& of, filters given = {});
 
 /// Parameters text_config regconfig, filter jsonb, document_ids uuid[]; rows (id, tsv, whether it passes the filters) of
 /// every chunk.
@@ -56,6 +60,9 @@ std::string passing_statement(const layout& of, filters given);
 
 /// Parameter ids uuid[]; rows (place in ids from 1, id, document_id, chunk_index, content, metadata, title, source) in the order of ids.
 std::string rows_statement(const layout& of);
+
+/// Parameter ids uuid[] of documents; rows (id, title, source).
+std::string titles_statement(const layout& of);
 
 /// Parameter document_id uuid; rows (id, chunk_index, content, metadata) in reading order.
 std::string document_statement(const layout& of);

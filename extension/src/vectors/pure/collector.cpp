@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <functional>
+#include <utility>
 
 namespace tenancy::vectors {
 
@@ -58,6 +60,22 @@ void collector::end_scan(bool left_out) {
     m_next = 0;
 }
 
+std::size_t collector::likely_to_be_taken() const {
+    std::size_t left = m_kept.size() - m_next, wanted = m_count - std::min(m_best.size(), m_count);
+    if (wanted == 0 || wanted >= left) return std::min(wanted, left);
+    std::vector<std::pair<float, float>> near;
+    near.reserve(left);
+    for (std::size_t i = m_next; i < m_kept.size(); ++i)
+        near.emplace_back(m_kept[i].approximate, m_kept[i].upper);
+    auto last = near.begin() + static_cast<std::ptrdiff_t>(wanted) - 1;
+    std::nth_element(near.begin(), last, near.end(), std::greater<>{});
+    // What a code stands for errs in many directions, so by far less than its bound.
+    float reach = last->first - (last->second - last->first) / 8;
+    auto behind = std::partition_point(m_kept.begin() + static_cast<std::ptrdiff_t>(m_next), m_kept.end(),
+                                       [&](const candidate& one) { return one.upper >= reach; });
+    return static_cast<std::size_t>(behind - m_kept.begin()) - m_next;
+}
+
 bool collector::is_settled(const candidate& next) const noexcept {
     if (m_best.size() < m_count) return false;
     if (m_count == 0) return true;
@@ -80,9 +98,9 @@ std::size_t collector::take(candidate* to, std::size_t most) {
     return taken;
 }
 
-void collector::score(const candidate& of, double exact) {
+void collector::score(const uuid& id, double exact) {
     ++m_counts.scored;
-    search::ranked row{of.id, exact};
+    search::ranked row{id, exact};
     if (m_best.size() < m_count) {
         m_best.push_back(row);
         std::push_heap(m_best.begin(), m_best.end(), search::ranks_before);

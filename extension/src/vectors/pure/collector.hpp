@@ -70,6 +70,9 @@ public:
     ///                 the next scan must offer all of them, and what was given out is not given again.
     void end_scan(bool left_out = false);
 
+    /// How many take() will likely give in all, when all of them are rows that are there: a guess by what their codes say.
+    std::size_t likely_to_be_taken() const;
+
     /// The next candidates that may belong to the answer, best bound first.
     ///
     /// A batch may hold some that a score of the same batch makes needless; small batches fetch fewer rows.
@@ -77,7 +80,18 @@ public:
     std::size_t take(candidate* to, std::size_t most);
 
     /// Tell the exact score of a row that take() gave. Rows that are not visible are just not told.
-    void score(const candidate& of, double exact);
+    void score(const uuid& id, double exact);
+    void score(const candidate& of, double exact) { score(of.id, exact); }
+
+    /// Whether a row with this score would be among the best so far.
+    bool is_among_best(double exact) const noexcept {
+        return m_best.size() < m_count || (m_count > 0 && exact >= m_best.front().score);
+    }
+
+    /// The last of the best so far, when there are as many as are wanted; else null.
+    const search::ranked* last_of_best() const noexcept {
+        return m_count > 0 && m_best.size() == m_count ? &m_best.front() : nullptr;
+    }
 
     /// Whether the answer stands: proven, or the data ended. Ask when take() has answered 0; false means: scan again.
     bool is_complete();
