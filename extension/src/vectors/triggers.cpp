@@ -43,7 +43,7 @@ class statement {
 public:
     statement(const TriggerData* data, const search::corpus& of, std::int32_t number)
         : m_data{data}, m_of{of}, m_columns{pg::guarded([&] { return column_places{RelationGetRelid(data->tg_relation), of}; })},
-          m_writer{of, number}, m_rows(batch), m_values(batch * of.dimensions) {}
+          m_writer{of, number}, m_rows(std::min(batch, rows_of(data))), m_values(m_rows.size() * of.dimensions) {}
 
     void insert() {
         for_each_batch(m_data->tg_newtable, [&](std::size_t count) { add(count); });
@@ -116,6 +116,14 @@ public:
     }
 
 private:
+    /// At least one: what is read in one go and found to be too little ends the reading.
+    static std::size_t rows_of(const TriggerData* data) {
+        std::int64_t rows = 0;
+        for (Tuplestorestate* table : {data->tg_oldtable, data->tg_newtable})
+            if (table) rows = std::max(rows, tuplestore_tuple_count(table));
+        return static_cast<std::size_t>(rows) + 1;
+    }
+
     float* values_of(std::size_t place) { return m_values.data() + place * m_of.dimensions; }
 
     void add(std::size_t count) {
@@ -162,7 +170,7 @@ private:
                 MemoryContext scratch =
                     AllocSetContextCreate(CurrentMemoryContext, "tenancy vector rows", ALLOCSET_DEFAULT_SIZES);
                 MemoryContext around = MemoryContextSwitchTo(scratch);
-                while (count < batch) {
+                while (count < m_rows.size()) {
                     MemoryContextSwitchTo(around);
                     TupleTableSlot* slot = rows.next();
                     if (slot == nullptr) break;
@@ -173,7 +181,7 @@ private:
                 MemoryContextDelete(scratch);
             });
             use(count);
-            if (count < batch) return;
+            if (count < m_rows.size()) return;
         }
     }
 

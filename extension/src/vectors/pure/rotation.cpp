@@ -1,9 +1,22 @@
 #include "pure/pure.hpp"
 
+#include "vectors/pure/kernels.hpp"
 #include "vectors/pure/rotation.hpp"
 
 #include <cmath>
 #include <cstdint>
+
+#if defined(__x86_64__) && defined(__GNUC__)
+#define TENANCY_X86 1
+// gcc 12's own headers make undefined registers in a way that it then warns of.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#ifndef __clang__
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
+#include <immintrin.h>
+#pragma GCC diagnostic pop
+#endif
 
 namespace tenancy::vectors {
 
@@ -17,24 +30,66 @@ std::uint64_t next_random(std::uint64_t& state) noexcept {
     return z ^ (z >> 31);
 }
 
-/// Additions and one multiplication each, so wider registers give the same bits.
-void transform(float* values, std::size_t power) noexcept {
-    std::size_t half = 1;
-    if (power >= 4) {
-        // The first two rounds in one, four numbers at a time; the same sums in the same order.
-        for (float* four = values; four < values + power; four += 4) {
-            float a = four[0] + four[1], b = four[0] - four[1], c = four[2] + four[3], d = four[2] - four[3];
-            four[0] = a + c;
-            four[1] = b + d;
-            four[2] = a - c;
-            four[3] = b - d;
+// All that rotates is compiled once for any processor and once for those with wide registers. It is additions and single
+// multiplications in a fixed order, so both give the same bits.
+#define TENANCY_INLINE inline __attribute__((always_inline))
+
+/// The first rounds, over numbers beside each other. @returns how far apart are those of the next round
+using first_rounds = std::size_t (*)(float* values, std::size_t power) noexcept;
+
+std::size_t begin_anywhere(float* values, std::size_t power) noexcept {
+    if (power < 4) return 1;
+    for (float* four = values; four < values + power; four += 4) {
+        float a = four[0] + four[1], b = four[0] - four[1], c = four[2] + four[3], d = four[2] - four[3];
+        four[0] = a + c;
+        four[1] = b + d;
+        four[2] = a - c;
+        four[3] = b - d;
+    }
+    return 4;
+}
+
+#ifdef TENANCY_X86
+/// Three rounds; to subtract is to add with the other sign, bit for bit.
+__attribute__((target("avx2"))) std::size_t begin_wide(float* values, std::size_t power) noexcept {
+    if (power < 8) return begin_anywhere(values, power);
+    const __m256 odd = _mm256_setr_ps(0, -0.0f, 0, -0.0f, 0, -0.0f, 0, -0.0f);
+    const __m256 second_pair = _mm256_setr_ps(0, 0, -0.0f, -0.0f, 0, 0, -0.0f, -0.0f);
+    const __m256 second_half = _mm256_setr_ps(0, 0, 0, 0, -0.0f, -0.0f, -0.0f, -0.0f);
+    for (float* eight = values; eight < values + power; eight += 8) {
+        __m256 now = _mm256_loadu_ps(eight);
+        now = _mm256_add_ps(_mm256_moveldup_ps(now), _mm256_xor_ps(_mm256_movehdup_ps(now), odd));
+        now = _mm256_add_ps(_mm256_permute_ps(now, 0x44), _mm256_xor_ps(_mm256_permute_ps(now, 0xee), second_pair));
+        now = _mm256_add_ps(_mm256_permute2f128_ps(now, now, 0x00),
+                            _mm256_xor_ps(_mm256_permute2f128_ps(now, now, 0x11), second_half));
+        _mm256_storeu_ps(eight, now);
+    }
+    return 8;
+}
+#endif
+
+TENANCY_INLINE void transform(float* values, std::size_t power, first_rounds begin_with) noexcept {
+    std::size_t half = begin_with(values, power);
+    // Two rounds in one as long as there are two, so that numbers are read and written half as often.
+    for (; half * 4 <= power; half *= 4) {
+        for (std::size_t begin = 0; begin < power; begin += 4 * half) {
+            float* __restrict first = values + begin;
+            float* __restrict second = first + half;
+            float* __restrict third = second + half;
+            float* __restrict fourth = third + half;
+            for (std::size_t i = 0; i < half; ++i) {
+                float a = first[i] + second[i], b = first[i] - second[i], c = third[i] + fourth[i], d = third[i] - fourth[i];
+                first[i] = a + c;
+                second[i] = b + d;
+                third[i] = a - c;
+                fourth[i] = b - d;
+            }
         }
-        half = 4;
     }
     for (; half < power; half *= 2) {
         for (std::size_t begin = 0; begin < power; begin += 2 * half) {
-            float* left = values + begin;
-            float* right = left + half;
+            float* __restrict left = values + begin;
+            float* __restrict right = left + half;
             for (std::size_t i = 0; i < half; ++i) {
                 float a = left[i], b = right[i];
                 left[i] = a + b;
@@ -45,6 +100,53 @@ void transform(float* values, std::size_t power) noexcept {
     float scale = static_cast<float>(1 / std::sqrt(static_cast<double>(power)));
     for (std::size_t i = 0; i < power; ++i)
         values[i] *= scale;
+}
+
+TENANCY_INLINE void turn_signs(float* values, const float* signs, std::size_t dims) noexcept {
+    for (std::size_t i = 0; i < dims; ++i)
+        values[i] *= signs[i];
+}
+
+TENANCY_INLINE void mix(float* values, std::size_t dims) noexcept {
+    constexpr float half_turn = 0.70710678118654752440f;
+    std::size_t half = dims / 2;
+    float* upper = values + dims - half;
+    for (std::size_t i = 0; i < half; ++i) {
+        float a = values[i], b = upper[i];
+        values[i] = (a + b) * half_turn;
+        upper[i] = (a - b) * half_turn;
+    }
+}
+
+TENANCY_INLINE void rotate(float* values, std::size_t dims, std::size_t power, const float* signs,
+                           first_rounds begin_with) noexcept {
+    bool is_power = power == dims;
+    for (std::size_t round = 0; round < 2; ++round) {
+        turn_signs(values, signs + round * dims, dims);
+        transform(values, power, begin_with);
+        if (!is_power) transform(values + dims - power, power, begin_with);
+        if (!is_power && round == 0) mix(values, dims);
+    }
+}
+
+using rotator = void (*)(float*, std::size_t, std::size_t, const float*) noexcept;
+
+void rotate_anywhere(float* values, std::size_t dims, std::size_t power, const float* signs) noexcept {
+    rotate(values, dims, power, signs, begin_anywhere);
+}
+
+#ifdef TENANCY_X86
+__attribute__((target("avx2"))) void rotate_wide(float* values, std::size_t dims, std::size_t power,
+                                                 const float* signs) noexcept {
+    rotate(values, dims, power, signs, begin_wide);
+}
+#endif
+
+rotator best_rotator() noexcept {
+#ifdef TENANCY_X86
+    if (is_supported(kernel::avx2)) return rotate_wide;
+#endif
+    return rotate_anywhere;
 }
 
 } // namespace
@@ -60,27 +162,9 @@ rotation::rotation(std::size_t dims) : m_dims{dims}, m_power{1}, m_signs(2 * dim
     }
 }
 
-void rotation::mix(float* values) const noexcept {
-    constexpr float half_turn = 0.70710678118654752440f;
-    std::size_t half = m_dims / 2;
-    float* upper = values + m_dims - half;
-    for (std::size_t i = 0; i < half; ++i) {
-        float a = values[i], b = upper[i];
-        values[i] = (a + b) * half_turn;
-        upper[i] = (a - b) * half_turn;
-    }
-}
-
 void rotation::apply(float* values) const noexcept {
-    bool is_power = m_power == m_dims;
-    for (std::size_t round = 0; round < 2; ++round) {
-        const float* signs = m_signs.data() + round * m_dims;
-        for (std::size_t i = 0; i < m_dims; ++i)
-            values[i] *= signs[i];
-        transform(values, m_power);
-        if (!is_power) transform(values + m_dims - m_power, m_power);
-        if (!is_power && round == 0) mix(values);
-    }
+    static const rotator best = best_rotator();
+    best(values, m_dims, m_power, m_signs.data());
 }
 
 void rotation::undo(float* values) const noexcept {
@@ -88,11 +172,10 @@ void rotation::undo(float* values) const noexcept {
     bool is_power = m_power == m_dims;
     for (std::size_t round = 2; round-- > 0;) {
         const float* signs = m_signs.data() + round * m_dims;
-        if (!is_power && round == 0) mix(values);
-        if (!is_power) transform(values + m_dims - m_power, m_power);
-        transform(values, m_power);
-        for (std::size_t i = 0; i < m_dims; ++i)
-            values[i] *= signs[i];
+        if (!is_power && round == 0) mix(values, m_dims);
+        if (!is_power) transform(values + m_dims - m_power, m_power, begin_anywhere);
+        transform(values, m_power, begin_anywhere);
+        turn_signs(values, signs, m_dims);
     }
 }
 

@@ -33,8 +33,6 @@ public:
     void undo(float* values) const noexcept;
 
 private:
-    void mix(float* values) const noexcept;
-
     std::size_t m_dims, m_power;
     std::vector<float> m_signs; ///< two rounds of +1 and -1
 };
