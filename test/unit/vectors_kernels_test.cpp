@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <memory>
 
 namespace {
@@ -90,6 +91,21 @@ TEST(vectors_rotation, keeps_products_and_norms) {
         turn.apply(again.data());
         for (std::size_t i = 0; i < dims; ++i)
             ASSERT_NEAR(again[i], a[i], 2.1 * rotation::relative_error * std::sqrt(norm)) << dims;
+    }
+}
+
+TEST(vectors_rotation, is_the_same_by_all_kernels) {
+    made_up some{17};
+    for (std::size_t dims = 1; dims <= 4000; dims += 1 + dims / 7) {
+        rotation turn{dims};
+        std::vector<float> values = some.gaussian(dims, dims % 2 ? 1 : 1e-3), expected = values;
+        turn.apply(expected.data(), kernel::portable);
+        for (kernel use : all_kernels) {
+            if (!is_supported(use)) continue;
+            std::vector<float> turned = values;
+            turn.apply(turned.data(), use);
+            EXPECT_EQ(std::memcmp(turned.data(), expected.data(), dims * sizeof(float)), 0) << dims << " " << name_of(use);
+        }
     }
 }
 

@@ -1,6 +1,5 @@
 #include "pure/pure.hpp"
 
-#include "vectors/pure/kernels.hpp"
 #include "vectors/pure/rotation.hpp"
 
 #include <cmath>
@@ -129,8 +128,6 @@ TENANCY_INLINE void rotate(float* values, std::size_t dims, std::size_t power, c
     }
 }
 
-using rotator = void (*)(float*, std::size_t, std::size_t, const float*) noexcept;
-
 void rotate_anywhere(float* values, std::size_t dims, std::size_t power, const float* signs) noexcept {
     rotate(values, dims, power, signs, begin_anywhere);
 }
@@ -141,13 +138,6 @@ __attribute__((target("avx2"))) void rotate_wide(float* values, std::size_t dims
     rotate(values, dims, power, signs, begin_wide);
 }
 #endif
-
-rotator best_rotator() noexcept {
-#ifdef TENANCY_X86
-    if (is_supported(kernel::avx2)) return rotate_wide;
-#endif
-    return rotate_anywhere;
-}
 
 } // namespace
 
@@ -162,9 +152,13 @@ rotation::rotation(std::size_t dims) : m_dims{dims}, m_power{1}, m_signs(2 * dim
     }
 }
 
-void rotation::apply(float* values) const noexcept {
-    static const rotator best = best_rotator();
-    best(values, m_dims, m_power, m_signs.data());
+void rotation::apply(float* values, kernel use) const noexcept {
+#ifdef TENANCY_X86
+    // AVX-512 has AVX2.
+    if (use != kernel::portable) return rotate_wide(values, m_dims, m_power, m_signs.data());
+#endif
+    static_cast<void>(use);
+    rotate_anywhere(values, m_dims, m_power, m_signs.data());
 }
 
 void rotation::undo(float* values) const noexcept {

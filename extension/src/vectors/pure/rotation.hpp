@@ -1,5 +1,7 @@
 #pragma once
 
+#include "vectors/pure/kernels.hpp"
+
 #include <cstddef>
 #include <vector>
 
@@ -28,7 +30,8 @@ public:
     std::size_t dimensions() const noexcept { return m_dims; }
 
     /// @param values `dimensions()` numbers, rotated in place
-    void apply(float* values) const noexcept;
+    /// @param use    which registers to use; the result is the same
+    void apply(float* values, kernel use = best_kernel()) const noexcept;
     /// The other way, with the same error.
     void undo(float* values) const noexcept;
 
