@@ -10,7 +10,7 @@ url=$(scripts/cluster start publish | tail -n 1) || exit 1
 sql() { scripts/cluster psql publish -XqAt -v ON_ERROR_STOP=1 -d "$@"; }
 arrives() {
     local try got
-    for try in $(seq 100); do
+    for try in $(seq 600); do
         got=$(sql there -c "SELECT string_agg(id || body, ',' ORDER BY id) FROM notes")
         [[ $got != "$1" ]] || return 0
         sleep 0.1

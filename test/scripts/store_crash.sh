@@ -109,6 +109,7 @@ for ((round = 1; round <= ${STORE_CRASHES:-4}; ++round)); do
     writer=$!
     sql -c 'CALL work()' >/dev/null 2>&1 &
     other=$!
+    until grows; do sleep 0.05; done
     sleep "0.$((RANDOM % 6 + 3))"
     kill_server
     wait $writer $other

@@ -34,7 +34,7 @@ answer() {
         -c "SELECT count(*), min(k.similarity), (array_agg(k.chunk_id))[1] FROM tenancy.keyword_search('first later -gone', 1000) k" -c "SELECT tier FROM tenancy.explain_match('[1,2,3]')"
 }
 follows() {
-    for _ in $(seq 200); do
+    for _ in $(seq 600); do
         answer one >"$work/one"
         answer two >"$work/two"
         if diff -q "$work/one" "$work/two" >/dev/null; then return; fi

@@ -55,7 +55,7 @@ done
 caught_up() {
     local upto
     upto=$(primary -c 'SELECT pg_current_wal_lsn()')
-    for _ in $(seq 200); do
+    for _ in $(seq 600); do
         [[ $(standby -c "SELECT pg_last_wal_replay_lsn() >= '$upto'") == t ]] && return
         sleep 0.1
     done

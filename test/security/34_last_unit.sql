@@ -77,14 +77,19 @@ SELECT results_eq($$SELECT * FROM assault('members',
                   'VALUES (3::bigint, 24::bigint)', 'and three members are added to three, of six');
 
 -- A rate: within one minute, and rolling back does not help.
-CREATE FUNCTION assault_in_one_minute() RETURNS TABLE (succeeded bigint, attempts bigint) LANGUAGE plpgsql AS $$
+CREATE FUNCTION early_in_a_minute() RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    IF extract(second FROM clock_timestamp()) > 45 THEN
+    IF extract(second FROM clock_timestamp()) > 40 THEN
         PERFORM pg_sleep(60.1 - extract(second FROM clock_timestamp()));
     END IF;
+END $$;
+CREATE FUNCTION assault_in_one_minute() RETURNS TABLE (succeeded bigint, attempts bigint) LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM early_in_a_minute();
     RETURN QUERY SELECT * FROM assault('rate', 'SELECT tenancy.take_rate($A, 25)', 20, 10);
 END $$;
 SELECT results_eq('SELECT * FROM assault_in_one_minute()', 'VALUES (25::bigint, 200::bigint)', '25 a minute: of 200 attempts by 20 sessions 25 succeed');
+SELECT early_in_a_minute();
 BEGIN;
 SELECT tenancy.take_rate(test_helpers.b(), 2);
 ROLLBACK;

@@ -42,7 +42,14 @@ SELECT dblink_exec('one', 'ROLLBACK');
 SELECT is(one('SELECT tenancy.hold_migrations()::text'), 'true', 'a client holds the others off for its session');
 SELECT is(two('SELECT tenancy.hold_migrations()::text'), 'false', 'a second one learns that');
 SELECT throws_ok($$SELECT two('SELECT outcome FROM tenancy.advance_migration()')$$, '55P03', 'another session is migrating this database', 'and is refused');
-SELECT dblink_disconnect('one'), pg_sleep(0.2);
+SELECT one('SELECT pg_backend_pid()::text') AS died \gset
+SELECT set_config('test.died', :'died', false), dblink_disconnect('one');
+DO $$
+BEGIN
+    WHILE EXISTS (SELECT FROM pg_locks WHERE pid = current_setting('test.died')::integer) LOOP
+        PERFORM pg_sleep(0.01);
+    END LOOP;
+END $$;
 SELECT dblink_connect('one', conninfo());
 SELECT is(two('SELECT outcome FROM tenancy.advance_migration()'), 'done', 'a client that died holds nobody');
 
