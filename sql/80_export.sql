@@ -11,6 +11,12 @@ LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'tenancy_rows_as_owner';
 
 COMMENT ON FUNCTION tenancy.rows_as_owner(regclass, text) IS 'the rows of a query that gives jsonb, run as run_as_owner() does; internal';
 
+CREATE FUNCTION tenancy.end_waiting() RETURNS void
+LANGUAGE c AS 'MODULE_PATHNAME', 'tenancy_end_waiting';
+
+COMMENT ON FUNCTION tenancy.end_waiting() IS
+'SET CONSTRAINTS ALL IMMEDIATE for functions with the rights of the extension''s owner: triggers that wait fire with those of whoever called; internal';
+
 -- Our own tables as well as the protected ones. The audit log stays: it tells that the tenant was purged, and by whom.
 CREATE FUNCTION tenancy.tables_of_tenants() RETURNS TABLE (relation regclass, tenant_column name, column_type regtype, path name, is_own boolean)
 LANGUAGE sql STABLE

@@ -141,7 +141,7 @@ BEGIN
         RETURN 0;
     END IF;
     -- Deferred triggers would fire at the commit, with the rights of whoever commits.
-    SET CONSTRAINTS ALL IMMEDIATE;
+    PERFORM tenancy.end_waiting();
     deleted := tenancy.run_as_owner(relations[1], 'WITH ' || parts);
     -- Looked at now, while the rows that these belong to are there; purge_end() could not tell any more.
     IF deleted = 0 OR at_most IS NULL THEN
