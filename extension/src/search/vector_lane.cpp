@@ -116,6 +116,7 @@ bool vector_lane::best_of_store(std::int64_t count, std::vector<ranked>& best) {
     if (!pg::guarded([&] { return store::read_current_tenant(of.tenant_type, tenant); })) return true;
 
     vectors::collector found{asked, count, asked.key_of(m_asked.least)};
+    if (m_asked.given.metadata || m_asked.given.documents) found.expect_misses();
     bool is_frozen = false;
     m_report.tier = "codes";
     m_report.kernel = vectors::name_of(asked.uses());

@@ -12,6 +12,8 @@ namespace tenancy::vectors {
 
 namespace {
 
+constexpr float infinite = std::numeric_limits<float>::infinity();
+
 bool comes_before(const candidate& a, const candidate& b) noexcept {
     if (a.upper != b.upper) return a.upper > b.upper;
     return search::key_less(a.id, b.id);
@@ -33,31 +35,68 @@ std::size_t collector::first_capacity(std::int64_t count, std::size_t capacity) 
 
 collector::collector(const query& asked, std::int64_t count, float floor, std::size_t capacity)
     : m_asked{asked}, m_count{count > 0 ? static_cast<std::size_t>(count) : 0}, m_floor{floor}, m_cut{floor},
-      m_capacity{first_capacity(count, capacity)}, m_most{std::max<std::size_t>(capacity, 1)} {}
+      m_capacity{first_capacity(count, capacity)}, m_most{std::max<std::size_t>(capacity, 1)},
+      // Some candidates are outdated codes, or rows that the caller does not see.
+      m_likely_count{std::min(m_capacity, m_count + m_count / 4 + 6)} {}
 
 void collector::offer(const candidate& one) {
-    if (!(one.upper >= m_floor)) return;
-    if (!m_is_first && !comes_before(m_behind, one)) return;
-    if (m_kept.size() < m_capacity) {
-        ++m_counts.offered;
-        m_kept.push_back(one);
-        std::push_heap(m_kept.begin(), m_kept.end(), comes_before);
-    } else {
-        m_passed_over = true;
-        if (!comes_before(one, m_kept.front())) return;
-        ++m_counts.offered;
-        std::pop_heap(m_kept.begin(), m_kept.end(), comes_before);
-        m_kept.back() = one;
-        std::push_heap(m_kept.begin(), m_kept.end(), comes_before);
+    if (!(one.upper >= m_cut)) {
+        pass_over();
+        return;
     }
-    if (m_kept.size() == m_capacity) m_cut = std::max(m_cut, m_kept.front().upper);
+    if (!m_is_first && !comes_before(m_behind, one)) return;
+    if (m_has_dropped && !comes_before(one, m_last_kept)) return;
+    ++m_counts.offered;
+    m_kept.push_back(one);
+    if (m_likely_count > 0) {
+        // A number that is none would break the heap.
+        float likely = one.approximate <= one.upper ? one.approximate : -infinite;
+        if (m_likely.size() < m_likely_count) {
+            m_likely.push_back(likely);
+            std::push_heap(m_likely.begin(), m_likely.end(), std::greater<>{});
+        } else if (likely > m_likely.front()) {
+            std::pop_heap(m_likely.begin(), m_likely.end(), std::greater<>{});
+            m_likely.back() = likely;
+            std::push_heap(m_likely.begin(), m_likely.end(), std::greater<>{});
+        }
+        if (m_likely.size() == m_likely_count) m_cut = std::max(m_cut, m_likely.front());
+    }
+    if (m_kept.size() >= 2 * m_capacity) drop_some();
+}
+
+/// Keep those alone that the cut lets pass.
+void collector::drop_below_cut() {
+    auto passed = std::partition(m_kept.begin(), m_kept.end(), [&](const candidate& one) { return one.upper >= m_cut; });
+    m_passed_over |= passed != m_kept.end();
+    m_kept.erase(passed, m_kept.end());
+}
+
+/// Keep the best of them only.
+void collector::drop_some() {
+    drop_below_cut();
+    if (m_kept.size() <= m_capacity) return;
+    auto last = m_kept.begin() + static_cast<std::ptrdiff_t>(m_capacity - 1);
+    std::nth_element(m_kept.begin(), last, m_kept.end(), comes_before);
+    m_last_kept = *last;
+    m_kept.resize(m_capacity);
+    m_has_dropped = m_passed_over = true;
+    m_cut = std::max(m_cut, m_last_kept.upper);
 }
 
 void collector::end_scan(bool left_out) {
     m_left_out = left_out;
     ++m_counts.scans;
-    std::sort_heap(m_kept.begin(), m_kept.end(), comes_before);
+    drop_below_cut();
+    std::sort(m_kept.begin(), m_kept.end(), comes_before);
     m_next = 0;
+}
+
+/// Nothing that the scan passed over ranks before this.
+candidate collector::bound_of_passed_over() const noexcept {
+    if (m_has_dropped && m_last_kept.upper == m_cut) return m_last_kept;
+    candidate bound{};
+    bound.upper = m_cut;
+    return bound;
 }
 
 std::size_t collector::likely_to_be_taken() const {
@@ -84,7 +123,7 @@ bool collector::is_settled(const candidate& next) const noexcept {
     if (last.score != reach) return last.score > reach;
     // Candidates are in the order of ids only where their bounds are equal: two bounds may have one score.
     return search::key_less(last.key, next.id) &&
-           m_asked.score_of(std::nextafter(next.upper, -std::numeric_limits<float>::infinity())) < reach;
+           m_asked.score_of(std::nextafter(next.upper, -infinite)) < reach;
 }
 
 std::size_t collector::take(candidate* to, std::size_t most) {
@@ -113,14 +152,14 @@ void collector::score(const uuid& id, double exact) {
 
 bool collector::is_complete() {
     if (!m_passed_over && !m_left_out) return true;
-    // All that was passed over ranks behind the last that was kept.
-    if (m_next < m_kept.size() || (!m_kept.empty() && is_settled(m_kept.back()))) return true;
+    if (m_next < m_kept.size() || is_settled(bound_of_passed_over())) return true;
 
     if (!m_left_out) {
         m_behind = m_kept.back();
         m_is_first = false;
     }
-    m_passed_over = m_left_out = false;
+    m_passed_over = m_left_out = m_has_dropped = false;
+    m_likely_count = 0;
     m_kept.clear();
     m_capacity = std::min(m_most, m_capacity * 8);
     m_cut = m_floor;

@@ -37,7 +37,8 @@ struct candidate {
 ///     } while (!found.is_complete());
 ///     ... = found.result();
 ///
-/// A scan keeps a limited number of candidates. When rows turn out to be invisible or filtered and those kept run dry,
+/// A scan keeps a limited number of candidates: those that may be among somewhat more than k, taking the keys that codes
+/// give for the exact ones, which they nearly are. When rows turn out to be invisible or filtered and those kept run dry,
 /// is_complete() is false and the same blocks are scanned once more for the next best, more of them each time, until
 /// k rows are found or there are no more. Nothing else is needed to widen.
 ///
@@ -46,7 +47,7 @@ struct candidate {
 /// than once, so fetch the row by id, as it is now.
 class collector {
 public:
-    /// How many candidates a first scan keeps for k rows, and any scan at most.
+    /// How many candidates a first scan keeps for k rows at least, and any scan at most.
     static constexpr std::size_t least_capacity = 32, default_capacity = std::size_t{1} << 18;
 
     /// How many candidates a first scan keeps.
@@ -55,9 +56,13 @@ public:
     /// @param asked    must live as long as this
     /// @param count    how many rows are wanted, at least 1
     /// @param floor    what has a lower key is not wanted at all (see query::key_of)
-    /// @param capacity candidates in memory at most, 40 bytes each
+    /// @param capacity candidates to keep at most; memory is for twice as many, 40 bytes each
     collector(const query& asked, std::int64_t count, float floor = -std::numeric_limits<float>::infinity(),
               std::size_t capacity = default_capacity);
+
+    /// Say that many of the candidates will not be rows of the answer: the first scan keeps as many as it may, where it
+    /// would keep those that may be needed when nearly all are.
+    void expect_misses() noexcept { m_likely_count = m_capacity; }
 
     /// Candidates with a lower upper bound than this need not be offered; pass them by with pass_over().
     float cut() const noexcept { return m_cut; }
@@ -112,6 +117,9 @@ private:
         std::size_t operator()(const uuid& id) const noexcept;
     };
 
+    void drop_below_cut();
+    void drop_some();
+    candidate bound_of_passed_over() const noexcept;
     bool is_settled(const candidate& next) const noexcept;
 
     const query& m_asked;
@@ -120,7 +128,13 @@ private:
     std::size_t m_capacity, m_most;
     bool m_passed_over = false, m_is_first = true, m_left_out = false;
     candidate m_behind{}; ///< after the first scan: only what ranks behind this is new
-    std::vector<candidate> m_kept; ///< a heap with the worst in front; after end_scan() sorted
+    /// Of the first scan: the best keys as codes give them. What cannot reach the last of them is passed over, as long
+    /// as that turns out to be right.
+    std::size_t m_likely_count;
+    std::vector<float> m_likely;   ///< a heap with the worst in front
+    bool m_has_dropped = false;    ///< candidates that ranked behind m_last_kept, when there were too many
+    candidate m_last_kept{};
+    std::vector<candidate> m_kept; ///< after end_scan() sorted
     std::size_t m_next = 0;
     std::unordered_set<uuid, id_hash> m_given;
     std::vector<search::ranked> m_best; ///< a heap with the worst in front

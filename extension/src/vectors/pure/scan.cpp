@@ -33,16 +33,32 @@ void compare_some(const query& asked, const block_view& block, std::size_t begin
     if (!asked.keys(products, block.facts().from(begin), count, approximate, upper)) refuse_damage();
 }
 
+/// Vectors of a block that passed the first comparison, with what it said of them.
+struct passed {
+    std::uint32_t places[at_once];
+    float coarse[at_once];
+    std::size_t count = 0;
+
+    void add(std::size_t place, float upper) noexcept {
+        places[count] = static_cast<std::uint32_t>(place);
+        coarse[count++] = upper;
+    }
+};
+
 /// Candidates are in the order of the least of all bounds, so that what one passes over no other brings back.
-void offer(const query& asked, const block_view& block, std::size_t place, float coarse, std::uint64_t source,
-           collector& found) {
-    float approximate, upper;
-    compare_some(asked, block, place, 1, &approximate, &upper);
-    upper = std::min(coarse, asked.refined(approximate, upper, block.facts().at(place)));
-    if (upper < found.cut())
-        found.pass_over();
-    else
-        found.offer({block.id(place), upper, approximate, source, static_cast<std::uint32_t>(place)});
+void offer(const query& asked, const block_view& block, const passed& of, std::uint64_t source, collector& found) {
+    std::int32_t products[at_once];
+    multiply_chosen(asked.uses(), asked.planes(), block.codes(), block.readable(), of.places, of.count, products);
+    for (std::size_t i = 0; i < of.count; ++i) {
+        code_facts facts = block.facts().at(of.places[i]);
+        float approximate, upper;
+        if (!asked.keys(products + i, block.facts().from(of.places[i]), 1, &approximate, &upper)) refuse_damage();
+        upper = std::min(of.coarse[i], asked.refined(approximate, upper, facts));
+        if (upper < found.cut())
+            found.pass_over();
+        else
+            found.offer({block.id(of.places[i]), upper, approximate, source, of.places[i]});
+    }
 }
 
 } // namespace
@@ -62,6 +78,7 @@ void scan(const query& asked, const block_view& block, std::uint64_t source, col
         std::size_t count = std::min(at_once, block.count() - begin);
         multiply(asked.uses(), asked.coarse_planes(), block.codes(begin), count, block.readable(begin), products);
         if (!asked.coarse_keys(products, block.facts().from(begin), count, upper)) refuse_damage();
+        passed some;
         for (std::size_t group = 0; group < count; group += in_group) {
             std::size_t end = std::min(group + in_group, count);
             // Nearly all groups have nothing to offer, which one look at all of it tells.
@@ -76,9 +93,10 @@ void scan(const query& asked, const block_view& block, std::uint64_t source, col
                 if (upper[i] < found.cut())
                     found.pass_over();
                 else
-                    offer(asked, block, begin + i, upper[i], source, found);
+                    some.add(begin + i, upper[i]);
             }
         }
+        if (some.count > 0) offer(asked, block, some, source, found);
     }
 }
 
