@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A corpus and pg_dump: restored into an empty database it answers the same, to the application too. Prints TAP.
+# A corpus with its graph and pg_dump: restored into an empty database it answers the same, to the application too. Prints TAP.
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
 . test/scripts/tap.sh
 . build/env
@@ -31,6 +31,15 @@ SELECT tenant_id, id, n, 'Apples number ' || n % 7, ARRAY[random(), random(), ra
 INSERT INTO "Odd Schema".odd_documents SELECT * FROM documents;
 INSERT INTO "Odd Schema".odd_chunks (tenant_id, id, document_id, chunk_index, content, embedding)
 SELECT tenant_id, id, document_id, chunk_index, content, embedding FROM chunks;
+SELECT tenancy.create_graph(), tenancy.create_graph('odd');
+SET SESSION AUTHORIZATION dump_app;
+BEGIN;
+SELECT tenancy.set_tenant('a');
+SELECT tenancy.upsert_entities((SELECT jsonb_agg(jsonb_build_object('name', 'apple ' || n, 'description', 'number ' || n % 7, 'embedding', ARRAY[n, 1, 2],
+    'chunk_ids', (SELECT jsonb_agg(c.id) FROM chunks c WHERE c.chunk_index = n))) FROM generate_series(1, 20) n), corpus) FROM unnest('{default,odd}'::text[]) corpus;
+SELECT tenancy.upsert_relations((SELECT jsonb_agg(jsonb_build_object('source', 'apple ' || n, 'target', 'apple ' || n % 20 + 1, 'kind', 'next', 'weight', 1.0 / n))
+    FROM generate_series(1, 20) n), corpus) FROM unnest('{default,odd}'::text[]) corpus;
+COMMIT;
 END
 
 answers() {
@@ -43,12 +52,13 @@ SELECT tenancy.set_tenant('a') \\g /dev/null
 SELECT * FROM tenancy.match_chunks('[0.2,0.3,0.4]'::vectors.vector, 20, corpus => '$corpus');
 SELECT * FROM tenancy.keyword_search('apples 3', 20, corpus => '$corpus');
 SELECT * FROM tenancy.hybrid_search('[0.2,0.3,0.4]'::vectors.vector, 'apples 3', 20, corpus => '$corpus');
+SELECT * FROM tenancy.graph_search('apples number 3', depth => 4, match_count => 50, query_embedding => '[3,1,2]'::vectors.vector, corpus => '$corpus');
 COMMIT;
 END
     done
 }
 answers one >"$work/one"
-ok "there are answers" test "$(wc -l <"$work/one")" -ge 80
+ok "there are answers" test "$(wc -l <"$work/one")" -ge 120
 
 "$PGBINDIR/pg_dump" "${url/dbname=postgres/dbname=one}" >"$work/plain.sql"
 ok "a plain dump restores" sql two -f "$work/plain.sql"
@@ -69,6 +79,18 @@ answers three >"$work/rebuilt"
 ok "the answers stay the same" diff "$work/one" "$work/rebuilt"
 tier() { sql three -c "SET tenancy.tenant_id = '$(sql three -c "SELECT id FROM tenancy.tenants WHERE slug = 'a'")'" -c "SELECT tier FROM tenancy.explain_match('[0.2,0.3,0.4]'::vectors.vector, corpus => 'odd')"; }
 ok "by the store" test "$(tier)" = codes
+grows() {
+    sql three <<'END'
+SET ROLE dump_app;
+BEGIN;
+SELECT tenancy.set_tenant('b') \g /dev/null
+SELECT count(*) FROM tenancy.upsert_entities('[{"name": "pear"}, {"name": "plum"}]', 'odd');
+SELECT tenancy.upsert_relations('[{"source": "pear", "target": "plum"}]', 'odd');
+SELECT string_agg(name || distance, ',') FROM tenancy.graph_search('pear', corpus => 'odd');
+COMMIT;
+END
+}
+ok "the graph grows there" test "$(grows)" = $'2\n1\npear0,plum1'
 ok "the corpus can be dropped there" sql three -c "SELECT tenancy.drop_corpus('odd', drop_tables => true)"
 
 finish
