@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <unordered_map>
 
 namespace tenancy::words {
 
@@ -12,39 +11,108 @@ namespace {
 
 constexpr std::uint32_t nowhere = UINT32_MAX;
 
+/// The first eight bytes of a lexeme as a number, in whose order lexemes are as far as it tells them apart.
+std::uint64_t prefix_of(std::string_view lexeme) noexcept {
+    unsigned char bytes[8] = {};
+    std::memcpy(bytes, lexeme.data(), std::min<std::size_t>(sizeof bytes, lexeme.size()));
+    std::uint64_t result = 0;
+    for (unsigned char byte : bytes)
+        result = result << 8 | byte;
+    return result;
+}
+
+/// Numbers lexemes from 0 in the order in which they come; they must outlive it.
+class lexeme_numbers {
+public:
+    struct entry {
+        std::string_view text;
+        std::uint64_t prefix;
+        std::size_t count;
+    };
+
+    std::uint32_t number_of(std::string_view text) {
+        if (2 * (m_entries.size() + 1) > m_table.size()) grow();
+        std::uint64_t prefix = prefix_of(text);
+        std::size_t at = slot_of(text, prefix);
+        for (; m_table[at] != nowhere; at = (at + 1) & (m_table.size() - 1)) {
+            const entry& known = m_entries[m_table[at]];
+            if (known.prefix == prefix && known.text == text) return m_table[at];
+        }
+        auto number = static_cast<std::uint32_t>(m_entries.size());
+        m_table[at] = number;
+        m_entries.push_back({text, prefix, 0});
+        return number;
+    }
+
+    std::vector<entry>& entries() noexcept { return m_entries; }
+
+    /// The numbers in bytewise order of the lexemes.
+    std::vector<std::uint32_t> sorted() const {
+        struct key {
+            std::uint64_t prefix;
+            std::uint32_t number;
+        };
+        std::vector<key> keys(m_entries.size());
+        for (std::size_t i = 0; i < keys.size(); ++i)
+            keys[i] = {m_entries[i].prefix, static_cast<std::uint32_t>(i)};
+        std::sort(keys.begin(), keys.end(), [&](const key& a, const key& b) {
+            return a.prefix != b.prefix ? a.prefix < b.prefix : m_entries[a.number].text < m_entries[b.number].text;
+        });
+        std::vector<std::uint32_t> result(keys.size());
+        for (std::size_t i = 0; i < keys.size(); ++i)
+            result[i] = keys[i].number;
+        return result;
+    }
+
+private:
+    std::size_t slot_of(std::string_view text, std::uint64_t prefix) const noexcept {
+        std::uint64_t hash = (prefix ^ text.size()) * 0x9e3779b97f4a7c15u;
+        if (text.size() > 8) hash = (hash ^ prefix_of(text.substr(text.size() - 8))) * 0xbf58476d1ce4e5b9u;
+        return static_cast<std::size_t>(hash ^ hash >> 32) & (m_table.size() - 1);
+    }
+
+    void grow() {
+        m_table.assign(std::max<std::size_t>(1024, 2 * m_table.size()), nowhere);
+        for (std::size_t i = 0; i < m_entries.size(); ++i) {
+            std::size_t at = slot_of(m_entries[i].text, m_entries[i].prefix);
+            while (m_table[at] != nowhere)
+                at = (at + 1) & (m_table.size() - 1);
+            m_table[at] = static_cast<std::uint32_t>(i);
+        }
+    }
+
+    std::vector<entry> m_entries;
+    std::vector<std::uint32_t> m_table; ///< open addressing
+};
+
 /// The words of some documents, turned from chunk by chunk to lexeme by lexeme.
 class inverter {
 public:
     void add(std::uint32_t chunk, document_reader& from) {
         word one;
         while (from.next(one)) {
-            auto [known, is_new] = m_numbers.try_emplace(one.lexeme, static_cast<std::uint32_t>(m_lexemes.size()));
-            if (is_new) m_lexemes.push_back({one.lexeme, 0});
-            ++m_lexemes[known->second].count;
+            std::uint32_t number = m_lexemes.number_of(one.lexeme);
+            ++m_lexemes.entries()[number].count;
             auto places_at = one.places ? static_cast<std::uint32_t>(m_places.size()) : nowhere;
             if (one.places) m_places.insert(m_places.end(), one.places, one.places + one.frequency);
-            m_items.push_back({known->second, chunk, one.frequency, places_at});
+            m_items.push_back({number, chunk, one.frequency, places_at});
         }
     }
 
     void write(segment_writer& into) {
         // Items came in the order of chunks; a stable counting sort by lexeme keeps it in each.
-        std::vector<std::size_t> ends(m_lexemes.size());
+        const auto& lexemes = m_lexemes.entries();
+        std::vector<std::size_t> ends(lexemes.size());
         std::size_t end = 0;
-        for (std::size_t i = 0; i < m_lexemes.size(); ++i)
-            ends[i] = end += m_lexemes[i].count;
+        for (std::size_t i = 0; i < lexemes.size(); ++i)
+            ends[i] = end += lexemes[i].count;
         std::vector<std::uint32_t> order(m_items.size());
         std::vector<std::size_t> next(ends);
         for (std::size_t i = m_items.size(); i-- > 0;)
             order[--next[m_items[i].lexeme]] = static_cast<std::uint32_t>(i);
 
-        std::vector<std::uint32_t> sorted(m_lexemes.size());
-        for (std::size_t i = 0; i < sorted.size(); ++i)
-            sorted[i] = static_cast<std::uint32_t>(i);
-        std::sort(sorted.begin(), sorted.end(),
-                  [&](std::uint32_t a, std::uint32_t b) { return m_lexemes[a].text < m_lexemes[b].text; });
-        for (std::uint32_t lexeme : sorted) {
-            into.begin(m_lexemes[lexeme].text);
+        for (std::uint32_t lexeme : m_lexemes.sorted()) {
+            into.begin(lexemes[lexeme].text);
             for (std::size_t i = next[lexeme]; i < ends[lexeme]; ++i) {
                 const item& one = m_items[order[i]];
                 into.add(one.chunk, one.frequency, one.places_at == nowhere ? nullptr : &m_places[one.places_at]);
@@ -54,16 +122,11 @@ public:
     }
 
 private:
-    struct entry {
-        std::string_view text;
-        std::size_t count;
-    };
     struct item {
         std::uint32_t lexeme, chunk, frequency, places_at;
     };
 
-    std::unordered_map<std::string_view, std::uint32_t> m_numbers;
-    std::vector<entry> m_lexemes;
+    lexeme_numbers m_lexemes;
     std::vector<item> m_items;
     std::vector<std::uint16_t> m_places;
 };
@@ -148,32 +211,43 @@ void write_members(const std::vector<merge_input>& inputs, const std::vector<std
     for (auto& one : walks)
         one.is_more = one.walk.next(one.lexeme, one.postings);
 
+    // Of one lexeme at a time.
+    struct found {
+        std::uint32_t chunk, frequency, places_at;
+    };
     segment_writer writer{is_negative, chunks, words, sink.begin_segment()};
-    std::vector<posting> postings;
+    std::vector<found> postings;
+    std::vector<std::uint16_t> places;
+    std::string lexeme;
     for (;;) {
         const std::string* least = nullptr;
         for (const auto& one : walks)
             if (one.is_more && (least == nullptr || one.lexeme < *least)) least = &one.lexeme;
         if (least == nullptr) break;
-        std::string lexeme = *least;
+        lexeme = *least;
 
         postings.clear();
+        places.clear();
+        bool is_in_order = true;
         for (auto& one : walks) {
             if (!one.is_more || one.lexeme != lexeme) continue;
             while (one.postings.next()) {
                 std::uint32_t number = renumbered[one.input][one.postings.at().chunk];
                 if (number == nowhere) continue;
-                postings.push_back(one.postings.at());
-                postings.back().chunk = number;
+                const posting& at = one.postings.at();
+                is_in_order = is_in_order && (postings.empty() || postings.back().chunk < number);
+                postings.push_back({number, at.frequency, at.has_places ? static_cast<std::uint32_t>(places.size()) : nowhere});
+                if (at.has_places) places.insert(places.end(), at.places.begin(), at.places.end());
             }
             one.is_more = one.walk.next(one.lexeme, one.postings);
         }
         if (postings.empty()) continue;
-        std::sort(postings.begin(), postings.end(),
-                  [](const posting& a, const posting& b) { return a.chunk < b.chunk; });
+        // Mostly a segment has other times than the next, and with them other ids.
+        if (!is_in_order)
+            std::sort(postings.begin(), postings.end(), [](const found& a, const found& b) { return a.chunk < b.chunk; });
         writer.begin(lexeme);
-        for (const posting& one : postings)
-            writer.add(one.chunk, one.frequency, one.has_places ? one.places.data() : nullptr);
+        for (const found& one : postings)
+            writer.add(one.chunk, one.frequency, one.places_at == nowhere ? nullptr : places.data() + one.places_at);
     }
     writer.finish();
 }

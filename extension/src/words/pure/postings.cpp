@@ -65,7 +65,7 @@ posting_cursor::posting_cursor(part_source& from, std::string_view lexeme, std::
     if (with_places && !m_postings.empty()) find_lists(from, part::places, lexeme, m_places);
 }
 
-void posting_cursor::find_lists(part_source& from, part kind, std::string_view lexeme, std::vector<list>& into) {
+void posting_cursor::find_lists(part_source& from, part kind, std::string_view lexeme, lists& into) {
     std::vector<std::string> blocks;
     from.blocks_of(kind, lexeme, blocks);
     for (const std::string& block : blocks) {
@@ -73,10 +73,20 @@ void posting_cursor::find_lists(part_source& from, part kind, std::string_view l
         block_entry entry;
         while (entries.next(entry)) {
             if (entry.lexeme < lexeme) continue;
-            if (entry.lexeme == lexeme) into.push_back({std::string{entry.payload}, entry.count});
+            if (entry.lexeme == lexeme) into.add(entry.payload, entry.count);
             break;
         }
     }
+}
+
+void posting_cursor::restart(std::uint32_t chunks) noexcept {
+    m_chunks = chunks;
+    m_with_places = true;
+    m_postings.clear();
+    m_places.clear();
+    m_posting_list = m_place_list = 0;
+    m_left = m_places_left = 0;
+    m_before = -1;
 }
 
 bool posting_cursor::next() {
@@ -140,7 +150,7 @@ bool segment_walk::next(std::string& lexeme, posting_cursor& into) {
     block_entry entry;
     if (!m_postings.peek(entry)) return false;
     lexeme = entry.lexeme;
-    into = posting_cursor{m_chunks, true};
+    into.restart(m_chunks);
     while (m_postings.peek(entry) && entry.lexeme == lexeme) {
         into.add_list(entry.payload, entry.count);
         m_postings.pop();

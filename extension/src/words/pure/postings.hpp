@@ -44,10 +44,10 @@ public:
     /// @param with_places whether next() reads them, too
     posting_cursor(part_source& from, std::string_view lexeme, std::uint32_t chunks, bool with_places);
 
-    /// Of one list of a block each, for a walk through a whole segment.
-    posting_cursor(std::uint32_t chunks, bool with_places) : m_chunks{chunks}, m_with_places{with_places} {}
-    void add_list(std::string_view payload, std::uint32_t count) { m_postings.push_back({std::string{payload}, count}); }
-    void add_places(std::string_view payload, std::uint32_t count) { m_places.push_back({std::string{payload}, count}); }
+    /// Begin with another lexeme, without lists: for a walk through a whole segment, which adds them.
+    void restart(std::uint32_t chunks) noexcept;
+    void add_list(std::string_view payload, std::uint32_t count) { m_postings.add(payload, count); }
+    void add_places(std::string_view payload, std::uint32_t count) { m_places.add(payload, count); }
 
     bool next();
     const posting& at() const noexcept { return m_at; }
@@ -58,10 +58,29 @@ private:
         std::uint32_t count;
     };
 
-    static void find_lists(part_source& from, part kind, std::string_view lexeme, std::vector<list>& into);
+    /// Lists whose memory is used again.
+    class lists {
+    public:
+        void add(std::string_view payload, std::uint32_t count) {
+            if (m_count == m_all.size()) m_all.emplace_back();
+            list& one = m_all[m_count++];
+            one.payload = payload;
+            one.count = count;
+        }
+        void clear() noexcept { m_count = 0; }
+        std::size_t size() const noexcept { return m_count; }
+        bool empty() const noexcept { return m_count == 0; }
+        const list& operator[](std::size_t number) const noexcept { return m_all[number]; }
+
+    private:
+        std::vector<list> m_all;
+        std::size_t m_count = 0;
+    };
+
+    static void find_lists(part_source& from, part kind, std::string_view lexeme, lists& into);
     void read_places();
 
-    std::vector<list> m_postings, m_places;
+    lists m_postings, m_places;
     std::size_t m_posting_list = 0, m_place_list = 0;
     reader m_posting_bytes, m_place_bytes;
     std::uint32_t m_left = 0, m_places_left = 0;
