@@ -123,11 +123,7 @@ bool vector_lane::best_of_store(std::int64_t count, std::vector<ranked>& best) {
     std::int64_t codes = 0;
     bool may_look_at_part = vectors::sketch_above() >= 0;
     partial_look look;
-    auto scan_block = [&](vectors::block_kind kind, const std::uint8_t* bytes, std::size_t size) {
-        if (kind == vectors::block_kind::frozen) {
-            is_frozen = true;
-            return false;
-        }
+    auto scan_block = [&](vectors::block_kind, const std::uint8_t* bytes, std::size_t size) {
         vectors::block_view block{bytes, size};
         vectors::scan(asked, block, 0, found);
         ++m_report.blocks;
@@ -135,22 +131,28 @@ bool vector_lane::best_of_store(std::int64_t count, std::vector<ranked>& best) {
         CHECK_FOR_INTERRUPTS();
         return true;
     };
+    // Most tenants have nothing behind their loose codes, which shows without asking for it.
+    bool is_more = false;
+    auto scan_first = [&](vectors::block_kind kind, const std::uint8_t* bytes, std::size_t size) {
+        is_frozen = kind == vectors::block_kind::frozen;
+        is_more = kind > vectors::block_kind::loose;
+        return !is_frozen && !is_more && scan_block(kind, bytes, size);
+    };
     do {
         codes = 0;
         look = {};
         pg::guarded([&] {
             Snapshot snapshot = GetActiveSnapshot();
             vectors::block_table table{AccessShareLock};
-            table.read_tenant(snapshot, state.number, tenant.datum(), vectors::block_kind::frozen,
-                              vectors::block_kind::loose, scan_block);
-            bool is_looked_at = is_frozen;
-            if (!is_looked_at && may_look_at_part) {
-                is_looked_at = look_at_part(table, state.number, tenant, asked, count, found, look);
+            is_more = false;
+            table.read_tenant(snapshot, state.number, tenant.datum(), scan_first);
+            bool is_done = !is_more;
+            if (!is_done && may_look_at_part) {
+                is_done = look_at_part(table, state.number, tenant, asked, count, found, look);
                 m_report.blocks += look.blocks;
+                if (is_done) codes += look.codes;
             }
-            if (is_looked_at)
-                codes += look.codes;
-            else
+            if (!is_done)
                 table.read_tenant(snapshot, state.number, tenant.datum(), vectors::block_kind::sketched,
                                   vectors::block_kind::sketched, scan_block);
             table.close();

@@ -11,9 +11,9 @@ extern "C" {
 #include "storage/lock.h"
 }
 
-namespace tenancy::store {
+#include <map>
 
-namespace {
+namespace tenancy::store {
 
 /// In which buffer a block of the heap was last met, by its number: asking there first spares the look-up in the shared
 /// table, a miss of every cache. What is in the buffer is checked when it is pinned.
@@ -22,11 +22,11 @@ struct known_buffers {
     std::vector<Buffer> of_block;
 };
 
+namespace {
+
 known_buffers& buffers_of(Relation heap) {
-    static std::vector<std::pair<Oid, known_buffers>> known;
-    auto found = std::find_if(known.begin(), known.end(), [&](const auto& one) { return one.first == heap->rd_id; });
-    if (found == known.end()) found = known.insert(known.end(), {heap->rd_id, {}});
-    known_buffers& buffers = found->second;
+    static std::map<Oid, known_buffers> known;
+    known_buffers& buffers = known[heap->rd_id];
     if (std::memcmp(&buffers.locator, &heap->tenancy_locator, sizeof buffers.locator) != 0) {
         buffers.locator = heap->tenancy_locator;
         buffers.of_block.clear();
@@ -35,6 +35,10 @@ known_buffers& buffers_of(Relation heap) {
 }
 
 } // namespace
+
+page_reader::page_reader(Relation heap, Snapshot snapshot)
+    : m_heap{heap}, m_snapshot{snapshot}, m_known{&buffers_of(heap)},
+      m_trusts_hints{snapshot->snapshot_type == SNAPSHOT_MVCC && !IsolationIsSerializable()} {}
 
 bool page_reader::fill(IndexScanDesc from) {
     m_count = m_next = 0;
@@ -50,7 +54,7 @@ bool page_reader::fill(IndexScanDesc from) {
 }
 
 void page_reader::prefetch(int place) const {
-    const auto& known = buffers_of(m_heap).of_block;
+    const auto& known = m_known->of_block;
     BlockNumber block = ItemPointerGetBlockNumber(&m_places[place]);
     if (block >= known.size() || !BufferIsValid(known[block]) || BufferIsLocal(known[block])) return;
     // Its address is good for as long as the server runs, whatever page is in it by now.
@@ -61,7 +65,7 @@ void page_reader::prefetch(int place) const {
 }
 
 Buffer page_reader::read(BlockNumber block) const {
-    auto& known = buffers_of(m_heap).of_block;
+    auto& known = m_known->of_block;
     if (block >= known.size()) known.resize(block + 1024, InvalidBuffer);
     Buffer buffer = known[block];
     if (BufferIsValid(buffer) && ReadRecentBuffer(m_heap->tenancy_locator, MAIN_FORKNUM, block, buffer)) return buffer;
@@ -85,10 +89,35 @@ bool page_reader::fetch_known(ItemPointerData place, HeapTupleData& tuple) {
     if (BufferIsValid(m_pinned)) ReleaseBuffer(m_pinned);
     m_pinned = InvalidBuffer;
     m_pinned = read(ItemPointerGetBlockNumber(&place));
+    if (m_trusts_hints && is_seen_at_once(place, tuple)) return true;
     LockBuffer(m_pinned, BUFFER_LOCK_SHARE);
     bool is_seen = heap_hot_search_buffer(&place, m_heap, m_pinned, m_snapshot, &tuple, nullptr, true);
     LockBuffer(m_pinned, BUFFER_LOCK_UNLOCK);
     return is_seen;
+}
+
+/// Whether a row is there for the snapshot, without a lock: nearly always it was written by a transaction that had ended
+/// before, as its hint bits say, and nobody has deleted it.
+///
+/// The pin keeps the row where it is. Who deletes it clears HEAP_XMAX_INVALID first, and if that was before the snapshot was
+/// taken, it is seen here. A row that took the place of one that had gone was written after the snapshot.
+bool page_reader::is_seen_at_once(const ItemPointerData& place, HeapTupleData& tuple) const {
+    Page page = BufferGetPage(m_pinned);
+    OffsetNumber offset = ItemPointerGetOffsetNumber(&place);
+    if (offset > PageGetMaxOffsetNumber(page)) return false;
+    ItemId item = PageGetItemId(page, offset);
+    if (!ItemIdIsNormal(item)) return false;
+    auto header = reinterpret_cast<HeapTupleHeader>(PageGetItem(page, item));
+    constexpr uint16 lives = HEAP_XMIN_COMMITTED | HEAP_XMAX_INVALID;
+    uint16 hints = *const_cast<volatile uint16*>(&header->t_infomask);
+    if ((hints & lives) != lives) return false;
+    bool is_frozen = (hints & HEAP_XMIN_FROZEN) == HEAP_XMIN_FROZEN;
+    if (!is_frozen && !TransactionIdPrecedes(HeapTupleHeaderGetRawXmin(header), m_snapshot->xmin)) return false;
+    tuple.t_data = header;
+    tuple.t_len = ItemIdGetLength(item);
+    tuple.t_self = place;
+    tuple.t_tableOid = RelationGetRelid(m_heap);
+    return true;
 }
 
 void page_reader::close() {

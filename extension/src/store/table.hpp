@@ -36,10 +36,12 @@ private:
     TupleTableSlot* m_slot;
 };
 
+struct known_buffers;
+
 /// Reads rows by their places, with the pages of the next ones on their way.
 class page_reader {
 public:
-    page_reader(Relation heap, Snapshot snapshot) : m_heap{heap}, m_snapshot{snapshot} {}
+    page_reader(Relation heap, Snapshot snapshot);
 
     /// Take the next places from an index. @returns false when there are none
     bool fill(IndexScanDesc from);
@@ -59,11 +61,14 @@ private:
     static constexpr int ahead = 2;
 
     bool fetch_known(ItemPointerData place, HeapTupleData& tuple);
+    bool is_seen_at_once(const ItemPointerData& place, HeapTupleData& tuple) const;
     void prefetch(int place) const;
     Buffer read(BlockNumber block) const;
 
     Relation m_heap;
     Snapshot m_snapshot;
+    known_buffers* m_known;
+    bool m_trusts_hints;
     ItemPointerData m_places[most];
     int m_count = 0, m_next = 0;
     BlockNumber m_blocks = 0; ///< of the heap; 0 before it is asked
