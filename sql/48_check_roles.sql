@@ -125,7 +125,7 @@ AS $$
     CROSS JOIN unnest(s.setconfig) AS c (entry)
     CROSS JOIN split_part(c.entry, '=', 1) AS n (name)
     LEFT JOIN pg_database d ON d.oid = s.setdatabase
-    WHERE n.name LIKE 'tenancy.%' AND n.name NOT IN ('tenancy.missing_tenant', 'tenancy.sketch_above', 'tenancy.use_stores', 'tenancy.bm25_k1', 'tenancy.bm25_b')
+    WHERE n.name LIKE 'tenancy.%' AND n.name NOT IN ('tenancy.missing_tenant', 'tenancy.approximate_above', 'tenancy.use_stores', 'tenancy.bm25_k1', 'tenancy.bm25_b')
       AND s.setdatabase IN (0, (SELECT b.oid FROM pg_database b WHERE b.datname = current_database()))
 $$;
 

@@ -22,7 +22,7 @@ CREATE INDEX vector_blocks_key ON tenancy.vector_blocks (store, tenant, kind, nu
 COMMENT ON SEQUENCE tenancy.vector_numbers IS 'in the order of which the rows of the vector store were written';
 COMMENT ON TABLE tenancy.vector_blocks IS 'the vector store of all corpora: derived from their chunks, written by triggers, read by search';
 COMMENT ON COLUMN tenancy.vector_blocks.tenant IS 'the bytes of the tenant column''s value: a uuid''s 16, a number''s 8 (big-endian), a text''s own';
-COMMENT ON COLUMN tenancy.vector_blocks.kind IS '0: the tenant is frozen; 1: a full page of codes; 2: fewer; 3: chunks that were deleted or changed, and since when; 4: a full page that has a sketch; 5: sketches of such pages';
+COMMENT ON COLUMN tenancy.vector_blocks.kind IS '0: the tenant is frozen; 1: a full page of codes; 2: fewer; 3: chunks that were deleted or changed, and since when; 4: where each cluster of the tenant''s vectors is, and how many of them a search reads; 5: sketches of pages; 6: codes in the order of clusters; 7: a full page that has a sketch';
 
 ALTER TABLE tenancy.vector_blocks ENABLE ROW LEVEL SECURITY;
 
@@ -136,7 +136,7 @@ BEGIN
     PERFORM tenancy.lock_tenant_vectors(store, tenant);
     WITH gone AS (
         DELETE FROM tenancy.vector_blocks b WHERE b.store = freeze_vectors.store AND b.tenant = freeze_vectors.tenant RETURNING b.entries, b.kind)
-    SELECT coalesce(sum(g.entries) FILTER (WHERE g.kind IN (1, 2, 4)), 0) INTO dropped FROM gone g;
+    SELECT coalesce(sum(g.entries) FILTER (WHERE g.kind IN (1, 2, 6, 7)), 0) INTO dropped FROM gone g;
     INSERT INTO tenancy.vector_blocks (store, tenant, kind, number, entries, data)
     VALUES (store, tenant, 0, nextval('tenancy.vector_numbers'), 0, '');
     RETURN dropped;

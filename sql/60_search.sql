@@ -24,7 +24,7 @@ CREATE FUNCTION tenancy.explain_match(
 LANGUAGE c STABLE PARALLEL RESTRICTED COST 10000 ROWS 1 AS 'MODULE_PATHNAME', 'tenancy_explain_match';
 
 COMMENT ON FUNCTION tenancy.explain_match(vector, integer, double precision, jsonb, uuid[], text) IS
-'how match_chunks() finds its answer to the same arguments: by codes of the vector store (tier codes), by sketches of them first where a tenant is large (tier sketches), or by reading all the tenant''s chunks (tier rows, and why); blocks read, codes in the store, candidates, chunks fetched and scored, how often it widened, whether the answer is proven exact, and else which share of it is right by expectation';
+'how match_chunks() finds its answer to the same arguments: by codes of the vector store (tier codes), where a tenant is large by the nearest of its clusters (tier clusters) or by sketches first (tier sketches), or by reading all the tenant''s chunks (tier rows, and why); blocks read, codes in the store, candidates, chunks fetched and scored, how often it widened, whether the answer is proven exact, and else which share of it is right by expectation';
 
 CREATE FUNCTION tenancy.keyword_search(
     query_text text, match_count integer DEFAULT 10, filter jsonb DEFAULT NULL, document_ids uuid[] DEFAULT NULL,

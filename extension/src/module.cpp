@@ -11,7 +11,7 @@
 #include "search/settings.hpp"
 #include "store/state.hpp"
 #include "store/statements.hpp"
-#include "vectors/sketches.hpp"
+#include "vectors/approximate.hpp"
 
 extern "C" {
 

@@ -3,7 +3,7 @@
 BEGIN;
 SELECT plan(22);
 SET LOCAL search_path = public, test_helpers;
-SET LOCAL tenancy.sketch_above = '64kB';
+SET LOCAL tenancy.approximate_above = '64kB';
 
 SELECT make_tenants();
 SELECT setseed(0.6);
@@ -23,7 +23,7 @@ SELECT fill(c.name, t, 1, 8000) FROM tenancy.corpora c, unnest(ARRAY[a(), b()]) 
 SELECT fill(c.name, a(), 8001, 8050) FROM tenancy.corpora c;
 SELECT tenancy.set_tenant(a());
 
-SELECT cmp_ok((SELECT count(*) FROM tenancy.vector_blocks WHERE kind = 4), '>', 200::bigint, 'pages are sketched');
+SELECT cmp_ok((SELECT count(*) FROM tenancy.vector_blocks WHERE kind = 7), '>', 200::bigint, 'pages are sketched');
 SELECT cmp_ok((SELECT count(*) FROM tenancy.vector_blocks WHERE kind = 5), '>', 30::bigint, 'in sketches');
 
 -- How many of the best ten are found, on average over forty queries, and how often by sketches.
@@ -40,9 +40,9 @@ BEGIN
         query := random_vector();
         found := ARRAY(SELECT m.chunk_id FROM tenancy.match_chunks(query, corpus => quality.corpus) m);
         by_sketches := by_sketches + (SELECT count(*) FROM tenancy.explain_match(query, corpus => quality.corpus) e WHERE e.tier = 'sketches');
-        SET LOCAL tenancy.sketch_above = -1;
+        SET LOCAL tenancy.approximate_above = -1;
         should := ARRAY(SELECT m.chunk_id FROM tenancy.match_chunks(query, corpus => quality.corpus) m);
-        SET LOCAL tenancy.sketch_above = '64kB';
+        SET LOCAL tenancy.approximate_above = '64kB';
         hits := hits + cardinality(ARRAY(SELECT unnest(found) INTERSECT SELECT unnest(should)));
         returned := returned + cardinality(found);
     END LOOP;
@@ -61,9 +61,9 @@ SELECT is((SELECT count(*) FROM tenancy.match_chunks(random_vector(), 10, corpus
 SELECT is((SELECT count(*) FROM tenancy.match_chunks(random_vector(), 10000, corpus => name)), 8050::bigint, name || ': everything') FROM tenancy.corpora ORDER BY name;
 
 -- Without: exact, as ever.
-SET LOCAL tenancy.sketch_above = -1;
+SET LOCAL tenancy.approximate_above = -1;
 SELECT is((SELECT tier || ' ' || exact || ' ' || codes FROM tenancy.explain_match(random_vector(), corpus => 'l2')), 'codes true 8050', 'never by sketches');
-SET LOCAL tenancy.sketch_above = '64kB';
+SET LOCAL tenancy.approximate_above = '64kB';
 
 -- Pages that are packed anew leave their sketches; what is left small loses them.
 UPDATE l2_chunks SET embedding = random_vector() WHERE tenant_id = a() AND chunk_index % 2 = 0;
@@ -72,7 +72,7 @@ DELETE FROM l2_chunks WHERE tenant_id = a() AND chunk_index > 900;
 SELECT is((SELECT tier || ' ' || exact FROM tenancy.explain_match(random_vector(), corpus => 'l2')), 'codes true', 'a tenant that became small is exact');
 SELECT cmp_ok((SELECT recall FROM quality('l2')), '=', 1.0, 'and finds all');
 SELECT is((SELECT rows FROM quality('l2'))::integer, 10, 'of them');
-SELECT throws_ok('SET LOCAL tenancy.sketch_above = -2', '22023', NULL, 'the setting is checked');
+SELECT throws_ok('SET LOCAL tenancy.approximate_above = -2', '22023', NULL, 'the setting is checked');
 
 SELECT * FROM finish();
 ROLLBACK;

@@ -8,7 +8,7 @@
 #include "vectors/blocks.hpp"
 #include "vectors/pure/half.hpp"
 #include "vectors/pure/scan.hpp"
-#include "vectors/sketches.hpp"
+#include "vectors/approximate.hpp"
 
 namespace tenancy::search {
 
@@ -121,9 +121,9 @@ bool vector_lane::best_of_store(std::int64_t count, std::vector<ranked>& best) {
     m_report.tier = "codes";
     m_report.kernel = vectors::name_of(asked.uses());
     std::int64_t codes = 0;
-    bool may_look_at_part = vectors::sketch_above() >= 0;
-    partial_look look;
-    auto scan_block = [&](vectors::block_kind, const std::uint8_t* bytes, std::size_t size) {
+    bool may_leave_out = vectors::approximate_above() >= 0, has_left_out = false;
+    auto scan_block = [&](vectors::block_kind kind, const std::uint8_t* bytes, std::size_t size) {
+        if (!vectors::has_codes(kind)) return true;
         vectors::block_view block{bytes, size};
         vectors::scan(asked, block, 0, found);
         ++m_report.blocks;
@@ -140,32 +140,43 @@ bool vector_lane::best_of_store(std::int64_t count, std::vector<ranked>& best) {
     };
     do {
         codes = 0;
-        look = {};
+        large_tenant part{asked, count};
         pg::guarded([&] {
+            using vectors::block_kind;
             Snapshot snapshot = GetActiveSnapshot();
             vectors::block_table table{AccessShareLock};
+            auto read = [&](block_kind first, block_kind last, auto visit) {
+                table.read_tenant(snapshot, state.number, tenant.datum(), first, last, visit);
+            };
             is_more = false;
             table.read_tenant(snapshot, state.number, tenant.datum(), scan_first);
-            bool is_done = !is_more;
-            if (!is_done && may_look_at_part) {
-                is_done = look_at_part(table, state.number, tenant, asked, count, found, look);
-                m_report.blocks += look.blocks;
-                if (is_done) codes += look.codes;
+            bool is_large = false;
+            if (is_more)
+                read(block_kind::directory, block_kind::sketched,
+                     [&](block_kind kind, const std::uint8_t* bytes, std::size_t size) {
+                         is_large = may_leave_out && !vectors::has_codes(kind);
+                         return !is_large && scan_block(kind, bytes, size);
+                     });
+            if (is_large) {
+                if (!part.look_at_clusters(table, state.number, tenant, found))
+                    read(block_kind::clustered, block_kind::clustered, scan_block);
+                if (!part.look_at_sketches(table, state.number, tenant, found))
+                    read(block_kind::sketched, block_kind::sketched, scan_block);
             }
-            if (!is_done)
-                table.read_tenant(snapshot, state.number, tenant.datum(), vectors::block_kind::sketched,
-                                  vectors::block_kind::sketched, scan_block);
             table.close();
         });
         // When what was left out is wanted after all, everything is read.
-        may_look_at_part = false;
+        may_leave_out = false;
         if (is_frozen) return refuse("the tenant is frozen");
+        codes += part.codes();
         m_report.codes = codes;
-        if (look.tier != nullptr) {
-            m_report.tier = look.tier;
-            m_report.expected_recall = look.expected_recall;
+        m_report.blocks += part.blocks();
+        if (part.tier() != nullptr) {
+            m_report.tier = part.tier();
+            m_report.expected_recall = part.expected_recall();
         }
-        found.end_scan(look.has_left_out);
+        has_left_out = part.has_left_out();
+        found.end_scan(has_left_out);
 
         std::int64_t most_fetched = std::max(least_fetched, codes / fetched_part);
         if (count > most_fetched && codes > most_fetched) return refuse("a large part of the chunks is asked for");
@@ -184,7 +195,7 @@ bool vector_lane::best_of_store(std::int64_t count, std::vector<ranked>& best) {
     // Without a row to read nobody has asked whether the caller may read the table.
     if (found.statistics().taken == 0) fetch(nullptr, 0, found);
 
-    m_report.is_exact = !look.has_left_out;
+    m_report.is_exact = !has_left_out;
     m_report.candidates = static_cast<std::int64_t>(found.statistics().offered);
     m_report.fetched = static_cast<std::int64_t>(found.statistics().taken);
     m_report.scored = static_cast<std::int64_t>(found.statistics().scored);

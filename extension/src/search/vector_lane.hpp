@@ -8,7 +8,7 @@ namespace tenancy::search {
 
 /// How a search by embedding went, for explain_match().
 struct vector_report {
-    const char* tier = "rows";   ///< "codes", "sketches", or "rows" where every visible chunk was read
+    const char* tier = "rows";   ///< "codes", "clusters", "sketches", or "rows" where every visible chunk was read
     const char* why_rows = nullptr; ///< what kept the store from being used
     std::int64_t blocks = 0;     ///< rows of the store that were read, once for each scan
     std::int64_t codes = 0;      ///< in them

@@ -13,9 +13,16 @@ enum class block_kind : std::int16_t {
     full = 1,   ///< a page's worth of codes
     loose = 2,  ///< fewer, to be packed
     gone = 3,   ///< chunks that were deleted or changed, and since when
-    sketched = 4, ///< as full, and in a sketch
-    sketch = 5,   ///< of pages that are sketched, or were
+    // Of large tenants, what helps to read less of them before what that is:
+    directory = 4, ///< of clusters
+    sketch = 5,    ///< of pages that are sketched, or were
+    clustered = 6, ///< codes in the order of clusters
+    sketched = 7,  ///< as full, and in a sketch
 };
+
+constexpr bool has_codes(block_kind kind) noexcept {
+    return kind == block_kind::full || kind == block_kind::loose || kind == block_kind::clustered || kind == block_kind::sketched;
+}
 
 // Columns of sql/52_vector_store.sql; those of the index come first, in its order.
 enum block_column : AttrNumber { block_store = 1, block_tenant, block_of_kind, block_number, block_entries, block_data };

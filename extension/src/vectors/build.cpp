@@ -115,10 +115,10 @@ TENANCY_FUNCTION(tenancy_read_blocks) {
     bool is_damaged = false;
     pg::guarded([&] {
         block_table table{AccessShareLock};
-        table.scan_tenant(GetActiveSnapshot(), number, PG_GETARG_DATUM(1), block_kind::full, block_kind::sketch,
+        table.scan_tenant(GetActiveSnapshot(), number, PG_GETARG_DATUM(1), block_kind::full, block_kind::sketched,
                           [&](const store::row& row) {
                               block_kind kind = kind_of(row);
-                              if (kind == block_kind::gone || kind == block_kind::sketch) return true;
+                              if (!has_codes(kind)) return true;
                               block_view block = view_of(row);
                               is_damaged = is_damaged || !block.verify();
                               codes += static_cast<std::int64_t>(block.count());

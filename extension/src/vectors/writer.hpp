@@ -73,7 +73,7 @@ private:
 ///
 /// Does nothing while another transaction does it. Leaves what a transaction that keeps one snapshot does not see.
 ///
-/// Large tenants get sketches of their pages.
+/// Large tenants get their pages in the order of clusters, or sketches of them.
 ///
 /// @param new_gone  how many dead chunks this statement added
 /// @param new_pages how many pages

@@ -117,4 +117,12 @@ bool block_view::verify() const noexcept {
     return checksum(m_bytes, static_cast<std::size_t>(m_end - m_bytes)) == load<std::uint32_t>(m_bytes + 12);
 }
 
+void values_of(const block_view& block, std::size_t place, float* values) {
+    const std::uint8_t* codes = block.codes(place);
+    float scale = block.facts().scales[place];
+    for (std::size_t i = 0; i < block.dimensions(); ++i)
+        values[i] = scale * static_cast<float>(static_cast<int>(codes[i]) - code_zero);
+    rotation{block.dimensions()}.undo(values);
+}
+
 } // namespace tenancy::vectors

@@ -97,4 +97,9 @@ private:
     std::size_t m_dims, m_count;
 };
 
+/// What the code of a vector stands for, in the space of the embeddings (for cosine: divided by the norm).
+///
+/// @param values room for its dimensions
+void values_of(const block_view& block, std::size_t place, float* values);
+
 } // namespace tenancy::vectors

@@ -2,19 +2,21 @@
 
 #include "search/corpus.hpp"
 #include "vectors/blocks.hpp"
-#include "vectors/pure/sketch.hpp"
 
-/// Sketches of large tenants: a quarter of the bytes to read first, at the price of a recall below 1.
+/// Large tenants, of which a search reads a part, at the price of a recall below 1.
 namespace tenancy::vectors {
 
-/// Bytes of codes above which a tenant gets sketches (`tenancy.sketch_above`); they are used while it has more than half
-/// of it. Negative for never.
-std::int64_t sketch_above() noexcept;
+/// Bytes of codes above which a tenant gets clusters, or sketches where its vectors have none
+/// (`tenancy.approximate_above`); they are used while it has more than half of it. Negative for never.
+std::int64_t approximate_above() noexcept;
+
+/// The same for sketches, which gain less.
+inline std::int64_t sketch_above() noexcept { return approximate_above() / 4 * 5; }
 
 /// Define the setting; called once from _PG_init.
 void define_settings();
 
-/// Where a block lies, as a sketch says it.
+/// Where a block lies, as sketches and directories say it.
 inline std::uint64_t source_of(const ItemPointerData& place) noexcept {
     return static_cast<std::uint64_t>(ItemPointerGetBlockNumberNoCheck(&place)) << 16 |
            ItemPointerGetOffsetNumberNoCheck(&place);

@@ -1,0 +1,104 @@
+#include "pure/pure.hpp"
+
+#include "vectors/pure/checksum.hpp"
+#include "vectors/pure/directory.hpp"
+#include "pure/error.hpp"
+
+#include <cstring>
+#include <string>
+
+namespace tenancy::vectors {
+
+namespace {
+
+constexpr std::uint8_t members_magic[4] = {'T', 'V', 'M', members_format::version};
+constexpr std::uint8_t promise_magic[4] = {'T', 'V', 'P', 1};
+constexpr std::size_t checksum_at = 12, promise_size = 24 + 8 * promise::kinds;
+
+[[noreturn]] void refuse(const std::string& detail) {
+    throw error(sqlstate::data_corrupted, "directory of clusters is damaged", detail,
+                "Run tenancy.rebuild_corpus() to make the clusters of the corpus again from its rows.");
+}
+
+void check(const std::uint8_t* bytes, std::size_t size, const std::uint8_t (&magic)[4]) {
+    if (size < sizeof magic || std::memcmp(bytes, magic, sizeof magic) != 0) refuse("It does not begin as it should.");
+    if (size < checksum_at + sizeof magic || load<std::uint32_t>(bytes + checksum_at) != checksum(bytes, size))
+        refuse("Its checksum is wrong.");
+}
+
+} // namespace
+
+std::vector<std::uint8_t> pack_members(const member* first, std::size_t count, std::uint32_t vectors) {
+    std::vector<std::uint8_t> bytes(members_format::header + count * members_format::entry);
+    std::memcpy(bytes.data(), members_magic, sizeof members_magic);
+    store<std::uint32_t>(bytes.data() + 4, vectors);
+    std::uint8_t* at = bytes.data() + members_format::header;
+    for (std::size_t i = 0; i < count; ++i, at += members_format::entry) {
+        store<std::uint32_t>(at, first[i].cluster);
+        store<std::uint64_t>(at + 4, first[i].source);
+    }
+    store<std::uint32_t>(bytes.data() + checksum_at, checksum(bytes.data(), bytes.size()));
+    return bytes;
+}
+
+std::uint32_t unpack_members(const std::uint8_t* bytes, std::size_t size, std::vector<member>& all) {
+    check(bytes, size, members_magic);
+    if (size < members_format::header || (size - members_format::header) % members_format::entry != 0)
+        refuse("It has " + std::to_string(size) + " bytes.");
+    for (std::size_t at = members_format::header; at < size; at += members_format::entry)
+        all.push_back({load<std::uint32_t>(bytes + at), load<std::uint64_t>(bytes + at + 4)});
+    return load<std::uint32_t>(bytes + 4);
+}
+
+std::uint32_t promise::probes_for(std::int64_t count, double& expected) const noexcept {
+    for (std::size_t i = 0; i < kinds; ++i)
+        if (count <= static_cast<std::int64_t>(counts[i]) && probes[i] < clusters) {
+            expected = recall[i];
+            return probes[i];
+        }
+    expected = 1;
+    return clusters;
+}
+
+std::vector<std::uint8_t> pack_promise(const promise& of) {
+    std::vector<std::uint8_t> bytes(promise_size);
+    std::memcpy(bytes.data(), promise_magic, sizeof promise_magic);
+    store<std::uint64_t>(bytes.data() + 16, of.vectors);
+    store<std::uint32_t>(bytes.data() + 4, of.clusters);
+    for (std::size_t i = 0; i < promise::kinds; ++i) {
+        store<std::uint32_t>(bytes.data() + 24 + 8 * i, of.probes[i]);
+        store<float>(bytes.data() + 28 + 8 * i, of.recall[i]);
+    }
+    store<std::uint32_t>(bytes.data() + checksum_at, checksum(bytes.data(), bytes.size()));
+    return bytes;
+}
+
+promise unpack_promise(const std::uint8_t* bytes, std::size_t size) {
+    check(bytes, size, promise_magic);
+    if (size != promise_size) refuse("It has " + std::to_string(size) + " bytes, not " + std::to_string(promise_size) + ".");
+    promise of;
+    of.vectors = load<std::uint64_t>(bytes + 16);
+    of.clusters = load<std::uint32_t>(bytes + 4);
+    for (std::size_t i = 0; i < promise::kinds; ++i) {
+        of.probes[i] = load<std::uint32_t>(bytes + 24 + 8 * i);
+        of.recall[i] = load<float>(bytes + 28 + 8 * i);
+        if (!(of.recall[i] >= 0 && of.recall[i] <= 1)) refuse("It promises a recall of " + std::to_string(of.recall[i]) + ".");
+    }
+    return of;
+}
+
+directory_part part_of(const std::uint8_t* bytes, std::size_t size) noexcept {
+    if (size >= 3 && bytes[2] == members_magic[2]) return directory_part::members;
+    if (size >= 3 && bytes[2] == promise_magic[2]) return directory_part::promise;
+    return directory_part::centres;
+}
+
+uuid id_of_cluster(std::uint32_t number) noexcept {
+    uuid id{};
+    store<std::uint32_t>(id.bytes, number);
+    return id;
+}
+
+std::uint32_t cluster_of(const uuid& id) noexcept { return load<std::uint32_t>(id.bytes); }
+
+} // namespace tenancy::vectors

@@ -1,0 +1,73 @@
+#pragma once
+
+#include "vectors/pure/block.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace tenancy::vectors {
+
+/// What is stored of a tenant's clusters beside the blocks that hold them: which blocks those are, and how many clusters a
+/// search has to read. Little-endian, without any alignment of its own.
+///
+/// Members, in the order of clusters:
+///
+///     0   4  "TVM" and the version of the format, 1
+///     4   4  count of vectors in all blocks that are first named here
+///     8   4  0
+///     12  4  checksum of everything but these four bytes
+///     16     of each member 4 bytes cluster, 8 bytes whatever the caller said
+struct member {
+    std::uint32_t cluster;
+    std::uint64_t source; ///< by what the caller finds a block that has vectors of the cluster
+};
+
+namespace members_format {
+inline constexpr std::uint8_t version = 1;
+inline constexpr std::size_t header = 16, entry = 12;
+} // namespace members_format
+
+std::vector<std::uint8_t> pack_members(const member* first, std::size_t count, std::uint32_t vectors);
+
+/// Add to `all` what is packed.
+///
+/// @returns the count of vectors
+/// @throws error XX001 when the bytes are no members
+std::uint32_t unpack_members(const std::uint8_t* bytes, std::size_t size, std::vector<member>& all);
+
+/// What was learned from searches whose answer is known.
+///
+///     0   4  "TVP" and the version of the format, 1
+///     4   4  clusters
+///     8   4  0
+///     12  4  checksum of everything but these four bytes
+///     16  8  vectors that there were
+///     24     for each of the counts: 4 bytes probes, 4 bytes recall
+struct promise {
+    /// Neighbours that a search asks for, at most.
+    static constexpr std::size_t counts[] = {10, 100};
+    static constexpr std::size_t kinds = sizeof counts / sizeof *counts;
+
+    std::uint64_t vectors = 0;
+    std::uint32_t clusters = 0;        ///< 0 when reading some is of no use
+    std::uint32_t probes[kinds] = {};  ///< clusters to read, the nearest first; all of them when fewer promise nothing
+    float recall[kinds] = {};          ///< that those promise
+
+    /// How many clusters to read for so many neighbours, and the recall of that; all and 1 beyond the greatest count.
+    std::uint32_t probes_for(std::int64_t count, double& expected) const noexcept;
+};
+
+std::vector<std::uint8_t> pack_promise(const promise& of);
+/// @throws error XX001 when the bytes are no promise
+promise unpack_promise(const std::uint8_t* bytes, std::size_t size);
+
+enum class directory_part { centres, members, promise };
+/// What the bytes are, by how they begin.
+directory_part part_of(const std::uint8_t* bytes, std::size_t size) noexcept;
+
+/// Centres are packed as the vectors of a block, with their number in the place of an id.
+uuid id_of_cluster(std::uint32_t number) noexcept;
+std::uint32_t cluster_of(const uuid& id) noexcept;
+
+} // namespace tenancy::vectors
