@@ -1,6 +1,6 @@
 -- Attack 26: B stores many near-duplicates of what A asks for, so that A's own chunks come out of sight.
 BEGIN;
-SELECT plan(9);
+SELECT plan(11);
 SET LOCAL search_path = public, test_helpers;
 
 SELECT make_tenants();
@@ -24,6 +24,7 @@ SELECT act_as('app', a());
 CREATE TEMP TABLE alone AS SELECT answer, row_number() OVER () AS place FROM found();
 CREATE TEMP TABLE both_alone AS SELECT answer, row_number() OVER () AS place FROM both_found();
 SELECT is((SELECT count(*) FROM alone), 50::bigint, 'A gets fifty rows while it is alone');
+CREATE TEMP TABLE work_alone AS SELECT to_jsonb(e) AS work FROM tenancy.explain_match('[1,1,1,1,1,1,1,1]', 50) e;
 
 SELECT act_as('app', b());
 INSERT INTO chunks (document_id, chunk_index, content, embedding)
@@ -38,6 +39,9 @@ SELECT act_as('app', a());
 SELECT results_eq('SELECT answer FROM found()', 'SELECT answer FROM alone ORDER BY place', 'A''s rows, order and similarities are bit by bit what they were');
 SELECT results_eq('SELECT answer FROM both_found()', 'SELECT answer FROM both_alone ORDER BY place', 'by embedding and words too');
 SELECT is((SELECT count(*) FROM tenancy.match_chunks('[1,1,1,1,1,1,1,1]', 1000)), 100::bigint, 'all of A''s chunks can be found');
+
+SELECT is((SELECT to_jsonb(e) FROM tenancy.explain_match('[1,1,1,1,1,1,1,1]', 50) e), (SELECT work FROM work_alone), 'by looking at as many codes, and fetching as many rows');
+SELECT is((SELECT work ->> 'tier' FROM work_alone), 'codes', 'of the store');
 
 -- The work is that of A's own chunks, however many B has: no row of B's is so much as looked at.
 SELECT act_as_superuser();

@@ -1,6 +1,6 @@
 -- Attack 28: embeddings and counts that no query should have. Each is refused with what was given and what was expected, or has a defined answer.
 BEGIN;
-SELECT plan(25);
+SELECT plan(28);
 SET LOCAL search_path = public, test_helpers;
 
 SELECT make_tenants();
@@ -40,6 +40,8 @@ SELECT results_eq($$SELECT similarity FROM tenancy.match_chunks('[3e38,3e38,0]',
 SELECT results_eq($$SELECT similarity FROM tenancy.match_chunks('[-3e38,0,0]', corpus => 'distances')$$, $$VALUES (0::double precision)$$, 'an infinite distance is similarity 0');
 
 SELECT is_empty(format('SELECT * FROM tenancy.keyword_search(%L)', t), format('no rows for %L', t)) FROM unnest('{"","  ","the"}'::text[]) t;
+
+SELECT is((SELECT count(*) FROM tenancy.hybrid_search('[1,2,3]', t)), 10::bigint, format('the nearest ones for %L', t)) FROM unnest('{"","  ","the"}'::text[]) t;
 
 SELECT finish();
 ROLLBACK;
