@@ -53,6 +53,14 @@ public:
     tenant_words::contents read() { return m_of.read(snapshot(), m_seen); }
     void remove_all() { m_of.remove_all(snapshot(), m_seen); }
 
+    /// Whether nothing is there beside so many segments, when the log's rows were taken.
+    bool is_all(std::size_t segments) {
+        if (!m_seen) return true;
+        bool is_empty = true;
+        m_of.for_each_log_row(SnapshotSelf, [&](std::string_view, const ItemPointerData&) { is_empty = false; });
+        return is_empty && m_of.read(SnapshotSelf).segments.size() == segments;
+    }
+
     void close() {
         pg::guarded([&] { UnregisterSnapshot(m_latest ? m_latest : m_seen); });
     }
@@ -84,7 +92,8 @@ public:
     void merge() {
         std::uint64_t came = 0, went = 0;
         count(came, went);
-        if (went >= least_sealed && went * 4 >= came && came + went <= most_compacted) {
+        // What went is forgotten together with what it takes away, so that must be there.
+        if (went >= least_sealed && went * 4 >= came && came + went <= most_compacted && m_from.is_all(m_segments.size())) {
             merge_those([](const segment_head&) { return true; }, true);
             return;
         }
