@@ -24,11 +24,35 @@ constexpr float coarse_rounding = 0x1p-20f;
 /// What vanishing products of floats may add to an inner product: 4,000 times 2^-149, and some room.
 constexpr double vanishing = 0x1p-120;
 
+/// The sum of f(0) to f(count), count a multiple of lane_bytes, in several sums beside each other.
+template <typename Term>
+double sum_over(std::size_t count, Term f) {
+    double sums[8] = {};
+    for (std::size_t i = 0; i < count; i += 8)
+        for (std::size_t j = 0; j < 8; ++j)
+            sums[j] += f(i + j);
+    return ((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7]));
+}
+
+/// Rounded to an integer, of numbers below 2^31.
+int nearest(double number) noexcept {
+    return static_cast<int>(number + (number < 0 ? -0.5 : 0.5));
+}
+
+/// Its signs take longer to make than to use, and a session asks for the same dimensions again.
+const rotation& rotation_of(std::size_t dims) {
+    static rotation last{1};
+    if (last.dimensions() != dims) last = rotation{dims};
+    return last;
+}
+
 } // namespace
 
 query::query(metric by, const float* values, std::size_t dims, kernel use)
-    : m_metric{by}, m_dims{dims}, m_kernel{use}, m_direction(dims) {
+    : m_metric{by}, m_dims{dims}, m_kernel{use} {
+    // What is beyond the dimensions is zero everywhere, so that loops may run over whole lanes.
     std::size_t padded = (dims + lane_bytes - 1) / lane_bytes * lane_bytes;
+    m_direction.resize(padded);
     m_numbers.resize(padded);
     m_high_numbers.resize(padded);
     m_high.resize(padded);
@@ -37,38 +61,34 @@ query::query(metric by, const float* values, std::size_t dims, kernel use)
     // Products are rounded once and added in any order: at most `dims` roundings on the way of each.
     m_float_error = 1.05 * static_cast<double>(dims + 4) * 0x1p-24;
 
-    double squares = 0;
-    for (std::size_t i = 0; i < dims; ++i)
-        squares += static_cast<double>(values[i]) * values[i];
-    double norm = std::sqrt(squares);
+    std::copy_n(values, dims, m_direction.begin());
+    double norm = std::sqrt(sum_over(padded, [&](std::size_t i) {
+        return static_cast<double>(m_direction[i]) * m_direction[i];
+    }));
     m_is_zero = norm == 0;
-    if (m_is_zero) return;
     bool is_small = norm < least_norm;
-    if (!(norm <= greatest_norm) || (is_small && by == metric::cosine)) {
-        m_is_bounded = false;
-        return;
-    }
+    m_is_bounded = norm <= greatest_norm && !(is_small && !m_is_zero && by == metric::cosine);
+    if (is_small || !m_is_bounded) std::fill(m_direction.begin(), m_direction.end(), 0.0f);
+    if (m_is_zero || !m_is_bounded) return;
     m_norm = by == metric::cosine ? 1 : norm;
 
     double error = 1, coarse_error = 1;
     if (!is_small) {
-        for (std::size_t i = 0; i < dims; ++i)
-            m_direction[i] = static_cast<float>(values[i] / norm);
-        rotation{dims}.apply(m_direction.data());
+        for (float& value : m_direction)
+            value = static_cast<float>(value / norm);
+        rotation_of(dims).apply(m_direction.data());
 
-        double greatest = 0, sum = 0;
-        for (float value : m_direction) {
-            greatest = std::max(greatest, static_cast<double>(std::fabs(value)));
-            sum += std::fabs(value);
-        }
+        float greatest = 0;
+        for (float value : m_direction)
+            greatest = std::max(greatest, std::fabs(value));
+        double sum = sum_over(padded, [&](std::size_t i) { return static_cast<double>(std::fabs(m_direction[i])); });
         // Products with codes must fit 32 bits; the rounding of each number adds a half at most.
         double room = greatest_product / 127 - static_cast<double>(dims);
         double most = std::min<double>(greatest_number, room * greatest / sum);
-        double step = greatest / std::floor(most);
-        double errors = 0, high_errors = 0, number_squares = 0, high_squares = 0;
-        std::int64_t numbers = 0, highs = 0;
-        for (std::size_t i = 0; i < dims; ++i) {
-            int number = static_cast<int>(std::lrint(m_direction[i] / step));
+        double step = greatest / std::floor(most), steps = 1 / step;
+        std::int32_t numbers = 0, highs = 0;
+        for (std::size_t i = 0; i < padded; ++i) {
+            int number = nearest(m_direction[i] * steps);
             number = std::clamp(number, -greatest_number, greatest_number);
             int high = (number + 64) >> 7;
             m_numbers[i] = static_cast<std::int16_t>(number);
@@ -76,19 +96,29 @@ query::query(metric by, const float* values, std::size_t dims, kernel use)
             m_high_numbers[i] = static_cast<std::int16_t>(high);
             m_low[i] = static_cast<std::int8_t>(number - 128 * high);
             numbers += number;
-            number_squares += static_cast<double>(number) * number;
-            double off = m_direction[i] - step * number;
-            errors += off * off;
             highs += high;
-            high_squares += high * high;
-            off = m_direction[i] - 128 * step * high;
-            high_errors += off * off;
         }
-        m_bias = static_cast<std::uint32_t>(numbers * code_zero);
-        m_segments_bias = static_cast<std::int32_t>(3 * highs);
-        for (std::size_t i = 0; i < dims; ++i)
-            m_segments[i / segment_length() * segment_width() + i % segment_length()] = m_high[i];
-        m_high_bias = static_cast<std::uint32_t>(highs * code_zero);
+        double number_squares = sum_over(padded, [&](std::size_t i) {
+            return static_cast<double>(m_numbers[i]) * m_numbers[i];
+        });
+        double high_squares = sum_over(padded, [&](std::size_t i) {
+            return static_cast<double>(m_high_numbers[i]) * m_high_numbers[i];
+        });
+        double errors = sum_over(padded, [&](std::size_t i) {
+            double off = m_direction[i] - step * m_numbers[i];
+            return off * off;
+        });
+        double high_errors = sum_over(padded, [&](std::size_t i) {
+            double off = m_direction[i] - 128 * step * m_high_numbers[i];
+            return off * off;
+        });
+        m_bias = static_cast<std::uint32_t>(numbers) * code_zero;
+        m_segments_bias = 3 * highs;
+        for (std::size_t segment = 0, length = segment_length(); segment * length < dims; ++segment)
+            std::copy_n(m_high.begin() + static_cast<std::ptrdiff_t>(segment * length),
+                        std::min(length, dims - segment * length),
+                        m_segments.begin() + static_cast<std::ptrdiff_t>(segment * segment_width()));
+        m_high_bias = static_cast<std::uint32_t>(highs) * code_zero;
         m_step = step * m_norm;
         m_coarse_step = static_cast<float>(128 * m_step);
         m_coarse_squares = static_cast<float>(128 * m_step * 128 * m_step * high_squares);
