@@ -30,6 +30,14 @@ inline LocalTransactionId local_transaction_id() noexcept {
 #endif
 }
 
+inline bool may_execute(Oid function) {
+#if PG_VERSION_NUM >= 160000
+    return object_aclcheck(ProcedureRelationId, function, GetUserId(), ACL_EXECUTE) == ACLCHECK_OK;
+#else
+    return pg_proc_aclcheck(function, GetUserId(), ACL_EXECUTE) == ACLCHECK_OK;
+#endif
+}
+
 /// Memory for a GUC check hook's `extra`; the server frees it. Null when there is none: a check hook never raises.
 inline void* guc_allocate(std::size_t size) noexcept {
 #if PG_VERSION_NUM >= 160000

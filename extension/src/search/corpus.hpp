@@ -34,6 +34,7 @@ public:
     Oid documents = InvalidOid;
     Oid text_config = InvalidOid;
     Oid vector_type = InvalidOid;
+    Oid distance_function = InvalidOid; ///< pgvector's, of two embeddings
     uint32 vector_type_hash = 0;
     std::size_t dimensions = 0;
     layout tables;

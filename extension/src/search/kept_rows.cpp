@@ -55,11 +55,16 @@ void read_titles(corpus& of, std::vector<titled>& documents) {
 
 } // namespace
 
-void kept_rows::keep(const ranked& of, TupleTableSlot* slot) {
+void kept_rows::keep(TupleTableSlot* slot) {
     MemoryContext around = MemoryContextSwitchTo(m_context);
     if (m_descriptor == nullptr) m_descriptor = CreateTupleDescCopy(slot->tts_tupleDescriptor);
-    m_rows.push_back({of, ExecCopySlotMinimalTuple(slot)});
+    m_rows.push_back({{}, ExecCopySlotMinimalTuple(slot)});
     MemoryContextSwitchTo(around);
+}
+
+void kept_rows::rank(std::size_t first, const ranked* as) noexcept {
+    for (std::size_t i = first; i < m_rows.size(); ++i)
+        m_rows[i].of = as[i - first];
 }
 
 void kept_rows::forget_behind(const ranked& last) {

@@ -20,7 +20,10 @@ public:
     void make_room(std::size_t more) { m_rows.reserve(m_rows.size() + more); }
 
     /// Copy a row; called among the executor's frames.
-    void keep(const ranked& of, TupleTableSlot* slot);
+    void keep(TupleTableSlot* slot);
+
+    /// Say where the rows from the first one on rank, in the order that they came in.
+    void rank(std::size_t first, const ranked* as) noexcept;
 
     std::size_t count() const noexcept { return m_rows.size(); }
 

@@ -41,6 +41,8 @@ struct registration {
     Oid vector_type;
     uint32 vector_type_hash;
     const char* vector_schema;
+    search::metric by;
+    Oid distance_function;
 };
 
 bool is_of_documents(std::size_t which) { return which >= documents_tenant_id; }
@@ -112,6 +114,10 @@ void read_pgvector(registration& row) {
     row.is_pgvector = getExtensionOfObject(TypeRelationId, type) == get_extension_oid("vector", true);
     row.vector_schema = get_namespace_name(schema);
     row.vector_type = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum("vector"), ObjectIdGetDatum(schema));
+    parse_metric(row.metric, row.by);
+    List* distance = list_make2(makeString(const_cast<char*>(row.vector_schema)),
+                                makeString(pstrdup(distance_operator(row.by))));
+    row.distance_function = get_opcode(OpernameGetOprid(distance, type, type));
     row.vector_type_hash = GetSysCacheHashValue1(TYPEOID, ObjectIdGetDatum(row.vector_type));
 }
 
@@ -180,6 +186,7 @@ void read_registration(corpus& into) {
     into.documents = row.documents;
     into.text_config = row.text_config;
     into.vector_type = row.vector_type;
+    into.distance_function = row.distance_function;
     into.vector_type_hash = row.vector_type_hash;
     into.dimensions = static_cast<std::size_t>(row.dimensions);
 
@@ -207,7 +214,7 @@ void read_registration(corpus& into) {
     tables.source = column(source);
     tables.vector_schema = quote_identifier(row.vector_schema);
     tables.is_half = std::strcmp(row.embedding_type_name, "halfvec") == 0;
-    parse_metric(row.metric, tables.by);
+    tables.by = row.by;
 }
 
 } // namespace tenancy::search

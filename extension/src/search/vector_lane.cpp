@@ -5,10 +5,15 @@
 #include "search/settings.hpp"
 #include "store/state.hpp"
 #include "store/statements.hpp"
+#include "store/toasted.hpp"
 #include "vectors/blocks.hpp"
 #include "vectors/pure/half.hpp"
 #include "vectors/pure/scan.hpp"
 #include "vectors/approximate.hpp"
+
+extern "C" {
+#include "access/detoast.h"
+}
 
 namespace tenancy::search {
 
@@ -76,19 +81,78 @@ std::vector<ranked> vector_lane::best_of_rows(std::int64_t count) {
     return found;
 }
 
-/// Call visit(ranked, slot), which throws nothing, for those of the chunks that the caller sees and that pass the filters.
-template <typename Visit>
-void vector_lane::read_scores(statement by_key, Datum ids, Visit visit) {
+/// pgvector's function for two embeddings, called as the caller.
+void vector_lane::prepare_distance() {
+    if (m_asked.of.tables.is_half || OidIsValid(m_distance.fn_oid)) return;
+    Oid function = m_asked.of.distance_function;
+    pg::guarded([&] {
+        if (!pg::may_execute(function)) aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_FUNCTION, get_func_name(function));
+        fmgr_info(function, &m_distance);
+    });
+}
+
+Datum vector_lane::distance_of(Datum embedding) {
+    return FunctionCall2Coll(&m_distance, InvalidOid, embedding, m_embedding);
+}
+
+/// Fetch and score those of the chunks that the caller sees and that pass the filters; keep their rows where that is wanted.
+///
+/// @param count  most_at_once at most
+/// @param scored room for as many
+/// @returns      how many there were
+std::size_t vector_lane::read_scores(const uuid* keys, std::size_t count, bool keeps, ranked* scored) {
     parameters given;
     given.set(0, m_embedding);
-    given.set(1, ids);
+    given.set(1, array_of(keys, count));
     if (m_asked.given.metadata) given.set(2, m_asked.filter);
     if (m_asked.given.documents) given.set(3, m_asked.document_ids);
     metric by = m_asked.of.tables.by;
+    bool is_half = m_asked.of.tables.is_half;
+    prepare_distance();
+    std::size_t first_kept = 0;
+    if (keeps) {
+        first_kept = m_kept->count();
+        m_kept->make_room(count);
+    }
+
+    // Embeddings that lie outside of their rows are read together, when the statement has ended.
+    char pointers[most_at_once][TOAST_POINTER_SIZE];
+    Datum outside[most_at_once];
+    std::size_t of_row[most_at_once], rows = 0, toasted = 0;
+    statement by_key = keeps ? statement::scored : statement::distances;
     for_each_slot_by_key(m_asked.of.plan(by_key, m_asked.given), given, 4, [&](TupleTableSlot* slot) {
+        // Were an id there twice, the second would be no other row to the answer.
+        if (rows == count) return;
         slot_getallattrs(slot);
-        visit(read(slot->tts_values[0], slot->tts_values[1], by), slot);
+        Datum id = slot->tts_values[0], scored_by = slot->tts_values[1];
+        if (is_half) {
+            scored[rows] = read(id, scored_by, by);
+        } else if (store::is_toasted(scored_by)) {
+            scored[rows].key = uuid_of(id);
+            std::memcpy(pointers[toasted], DatumGetPointer(scored_by), TOAST_POINTER_SIZE);
+            outside[toasted] = PointerGetDatum(pointers[toasted]);
+            of_row[toasted++] = rows;
+        } else {
+            scored[rows] = read(id, distance_of(scored_by), by);
+        }
+        if (keeps) m_kept->keep(slot);
+        ++rows;
     });
+    pg::guarded([&] {
+        constexpr std::size_t together = 32;
+        for (std::size_t begin = 0; begin < toasted; begin += together) {
+            std::size_t end = std::min(toasted, begin + together);
+            store::read_toasted(outside + begin, end - begin);
+            for (std::size_t i = begin; i < end; ++i) {
+                ranked& row = scored[of_row[i]];
+                row = read(UUIDPGetDatum(reinterpret_cast<const pg_uuid_t*>(row.key.bytes)), distance_of(outside[i]), by);
+                pfree(DatumGetPointer(outside[i]));
+            }
+        }
+        pfree(DatumGetPointer(given.values[1]));
+    });
+    if (keeps) m_kept->rank(first_kept, scored);
+    return rows;
 }
 
 /// @returns false when the rows must be read instead
@@ -207,31 +271,24 @@ bool vector_lane::best_of_store(std::int64_t count, std::vector<ranked>& best) {
 void vector_lane::fetch(const vectors::candidate* batch, std::size_t count, vectors::collector& found) {
     uuid keys[most_at_once];
     ranked scored[most_at_once];
-    std::size_t rows = 0;
     for (std::size_t i = 0; i < count; ++i)
         keys[i] = batch[i].id;
-    if (m_kept) m_kept->make_room(count);
-    read_scores(m_kept ? statement::scored : statement::distances, array_of(keys, count),
-                [&](const ranked& row, TupleTableSlot* slot) {
-                    // Were an id there twice, the second would be no other row to the answer.
-                    if (rows == count) return;
-                    scored[rows++] = row;
-                    if (m_kept && found.is_among_best(row.score)) m_kept->keep(row, slot);
-                });
+    std::size_t rows = read_scores(keys, count, m_kept != nullptr, scored);
     for (std::size_t i = 0; i < rows; ++i)
         found.score(scored[i].key, scored[i].score);
     const ranked* last = found.last_of_best();
-    if (m_kept && last && m_kept->count() > 2 * most_kept) m_kept->forget_behind(*last);
+    if (m_kept && last && m_kept->count() > 2 * most_at_once) m_kept->forget_behind(*last);
 }
 
 std::vector<finding> vector_lane::scores_of(const std::vector<uuid>& keys) {
     std::vector<finding> findings(keys.size());
     key_index places{keys};
-    for_each_chunk_of_keys(keys, [&](Datum ids) {
-        read_scores(statement::distances, ids, [&](const ranked& row, TupleTableSlot*) {
-            findings[places.at(row.key)] = {finding::kind::scored, row.score};
-        });
-    });
+    for (std::size_t begin = 0; begin < keys.size(); begin += most_at_once) {
+        ranked scored[most_at_once];
+        std::size_t rows = read_scores(keys.data() + begin, std::min(most_at_once, keys.size() - begin), false, scored);
+        for (std::size_t i = 0; i < rows; ++i)
+            findings[places.at(scored[i].key)] = {finding::kind::scored, scored[i].score};
+    }
     return findings;
 }
 

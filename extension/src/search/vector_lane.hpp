@@ -46,14 +46,16 @@ private:
     std::vector<ranked> best_of_rows(std::int64_t count);
     bool best_of_store(std::int64_t count, std::vector<ranked>& best);
 
-    template <typename Visit>
-    void read_scores(statement by_key, Datum ids, Visit visit);
+    void prepare_distance();
+    Datum distance_of(Datum embedding);
+    std::size_t read_scores(const uuid* keys, std::size_t count, bool keeps, ranked* scored);
     void fetch(const vectors::candidate* batch, std::size_t count, vectors::collector& found);
 
     request m_asked;
     Datum m_embedding;
     vector_report m_report;
     kept_rows* m_kept = nullptr;
+    FmgrInfo m_distance{};
 };
 
 } // namespace tenancy::search

@@ -36,9 +36,11 @@ known_buffers& buffers_of(Relation heap) {
 
 } // namespace
 
-page_reader::page_reader(Relation heap, Snapshot snapshot)
-    : m_heap{heap}, m_snapshot{snapshot}, m_known{&buffers_of(heap)},
-      m_trusts_hints{snapshot->snapshot_type == SNAPSHOT_MVCC && !IsolationIsSerializable()} {}
+page_reader::page_reader(Relation heap, Snapshot snapshot, bool remembers)
+    : m_heap{heap}, m_snapshot{snapshot}, m_known{remembers ? &buffers_of(heap) : nullptr},
+      m_trusts_hints{snapshot->snapshot_type == SNAPSHOT_TOAST ||
+                     (snapshot->snapshot_type == SNAPSHOT_MVCC && !IsolationIsSerializable())},
+      m_sees_deleted{snapshot->snapshot_type == SNAPSHOT_TOAST} {}
 
 bool page_reader::fill(IndexScanDesc from) {
     m_count = m_next = 0;
@@ -65,6 +67,7 @@ void page_reader::prefetch(int place) const {
 }
 
 Buffer page_reader::read(BlockNumber block) const {
+    if (m_known == nullptr) return ReadBuffer(m_heap, block);
     auto& known = m_known->of_block;
     if (block >= known.size()) known.resize(block + 1024, InvalidBuffer);
     Buffer buffer = known[block];
@@ -108,11 +111,14 @@ bool page_reader::is_seen_at_once(const ItemPointerData& place, HeapTupleData& t
     ItemId item = PageGetItemId(page, offset);
     if (!ItemIdIsNormal(item)) return false;
     auto header = reinterpret_cast<HeapTupleHeader>(PageGetItem(page, item));
-    constexpr uint16 lives = HEAP_XMIN_COMMITTED | HEAP_XMAX_INVALID;
     uint16 hints = *const_cast<volatile uint16*>(&header->t_infomask);
-    if ((hints & lives) != lives) return false;
-    bool is_frozen = (hints & HEAP_XMIN_FROZEN) == HEAP_XMIN_FROZEN;
-    if (!is_frozen && !TransactionIdPrecedes(HeapTupleHeaderGetRawXmin(header), m_snapshot->xmin)) return false;
+    if ((hints & HEAP_XMIN_COMMITTED) == 0) return false;
+    // A value of a toast table is there as long as a row that is seen has it.
+    if (!m_sees_deleted) {
+        if ((hints & HEAP_XMAX_INVALID) == 0) return false;
+        bool is_frozen = (hints & HEAP_XMIN_FROZEN) == HEAP_XMIN_FROZEN;
+        if (!is_frozen && !TransactionIdPrecedes(HeapTupleHeaderGetRawXmin(header), m_snapshot->xmin)) return false;
+    }
     tuple.t_data = header;
     tuple.t_len = ItemIdGetLength(item);
     tuple.t_self = place;

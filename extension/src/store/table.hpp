@@ -41,7 +41,9 @@ struct known_buffers;
 /// Reads rows by their places, with the pages of the next ones on their way.
 class page_reader {
 public:
-    page_reader(Relation heap, Snapshot snapshot);
+    /// @param snapshot of MVCC, or that which values of toast tables are read with
+    /// @param remembers where pages were last met; for tables whose pages a session reads again and again
+    page_reader(Relation heap, Snapshot snapshot, bool remembers = true);
 
     /// Take the next places from an index. @returns false when there are none
     bool fill(IndexScanDesc from);
@@ -53,6 +55,9 @@ public:
     /// lies there may by now be another row.
     bool fetch(ItemPointerData place, HeapTupleData& tuple);
 
+    /// The same for a place that an index gave.
+    bool fetch_known(ItemPointerData place, HeapTupleData& tuple);
+
     void close();
 
 private:
@@ -60,7 +65,6 @@ private:
     /// So many pages ahead a page is asked for: long enough to come, not so long that it has gone again.
     static constexpr int ahead = 2;
 
-    bool fetch_known(ItemPointerData place, HeapTupleData& tuple);
     bool is_seen_at_once(const ItemPointerData& place, HeapTupleData& tuple) const;
     void prefetch(int place) const;
     Buffer read(BlockNumber block) const;
@@ -68,7 +72,7 @@ private:
     Relation m_heap;
     Snapshot m_snapshot;
     known_buffers* m_known;
-    bool m_trusts_hints;
+    bool m_trusts_hints, m_sees_deleted;
     ItemPointerData m_places[most];
     int m_count = 0, m_next = 0;
     BlockNumber m_blocks = 0; ///< of the heap; 0 before it is asked

@@ -32,6 +32,9 @@ std::string raw_distance(const layout& of) {
     return "c." + of.embedding + " OPERATOR(" + of.vector_schema + "." + distance_operator(of.by) + ") " + query;
 }
 
+/// What a chunk is scored by: a vector itself, as calling pgvector's function saves what an expression costs.
+std::string scored_by(const layout& of) { return of.is_half ? raw_distance(of) : "c." + of.embedding; }
+
 std::string defined_distance(const layout& of) {
     const char* nothing = of.by == metric::cosine          ? "1"
                           : of.by == metric::inner_product ? "0"
@@ -74,12 +77,12 @@ std::string nearest_statement(const layout& of, filters given) {
 }
 
 std::string distances_statement(const layout& of, filters given) {
-    return "SELECT c." + of.id + ", " + raw_distance(of) + " FROM " + chunks_with(of, "$2") +
+    return "SELECT c." + of.id + ", " + scored_by(of) + " FROM " + chunks_with(of, "$2") +
            passes(of, given, "$3", "$4") + " AND c." + of.embedding + " IS NOT NULL";
 }
 
 std::string scored_statement(const layout& of, filters given) {
-    return "SELECT c." + of.id + ", " + raw_distance(of) + ", c." + of.document_id + ", " +
+    return "SELECT c." + of.id + ", " + scored_by(of) + ", c." + of.document_id + ", " +
            optional("c.", of.chunk_index, "int4") + ", c." + of.content + "::pg_catalog.text, " +
            optional("c.", of.metadata, "jsonb") + " FROM " + chunks_with(of, "$2") + passes(of, given, "$3", "$4") +
            " AND c." + of.embedding + " IS NOT NULL";

@@ -38,11 +38,12 @@ struct filters {
 /// Orders by what no index can order by, so that an approximate one is never used.
 std::string nearest_statement(const layout& of, filters given);
 
-/// Parameters embedding, ids uuid[], filter jsonb, document_ids uuid[]; rows (id, distance) of those that pass the filters,
-/// in any order. The distance is pgvector's own, which may be NaN.
+/// Parameters embedding, ids uuid[], filter jsonb, document_ids uuid[]; rows (id, what it is scored by) of those that pass the
+/// filters, in any order. It is the embedding, or of a corpus of halfvec pgvector's distance, which may be NaN.
 std::string distances_statement(const layout& of, filters given = {});
 
-/// The same with what an answer has of the chunk; rows (id, distance, document_id, chunk_index, content, metadata).
+/// The same with what an answer has of the chunk; rows (id, the same, document_id, chunk_index, content,
+/// metadata).
 std::string scored_statement(const layout& of, filters given = {});
 
 /// Parameters text_config regconfig, filter jsonb, document_ids uuid[]; rows (id, tsv, whether it passes the filters) of

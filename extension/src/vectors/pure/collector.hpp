@@ -88,11 +88,6 @@ public:
     void score(const uuid& id, double exact);
     void score(const candidate& of, double exact) { score(of.id, exact); }
 
-    /// Whether a row with this score would be among the best so far.
-    bool is_among_best(double exact) const noexcept {
-        return m_best.size() < m_count || (m_count > 0 && exact >= m_best.front().score);
-    }
-
     /// The last of the best so far, when there are as many as are wanted; else null.
     const search::ranked* last_of_best() const noexcept {
         return m_count > 0 && m_best.size() == m_count ? &m_best.front() : nullptr;
