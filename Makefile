@@ -118,6 +118,8 @@ include $(PGXS)
 	$(CXX) $(CXXFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
 # Plain loops over vectors become vector instructions; none of them asks for errno or floating-point traps.
 $(filter extension/src/vectors/pure/%,$(OBJS)): CXXFLAGS += -O3 -fno-math-errno -fno-trapping-math
+# A score is the same to the last bit whichever code computes it: no multiplication is drawn into an addition here and not there.
+$(filter extension/src/search/pure/% extension/src/words/pure/%,$(OBJS)): CXXFLAGS += -ffp-contract=off
 COMPILE.cxx.bc += $(filter-out -W%,$(PG_CXXFLAGS)) -Wno-register
 $(OBJS:.o=.bc): %.bc: %.o
 -include $(OBJS:.o=.d)

@@ -198,6 +198,69 @@ void compare(history& of, const std::set<unsigned>* wanted) {
     }
 }
 
+/// Of words alone, which take another way: three of any, the first ones in many chunks and the last ones in few.
+void compare_plain(history& of) {
+    std::set<unsigned> words;
+    while (words.size() < 3)
+        words.insert(static_cast<unsigned>(of.random() % 20));
+    query_shape query;
+    search::bm25_statistics statistics{3};
+    auto frequencies_in = [&](const text& chunk) {
+        std::vector<std::uint32_t> result;
+        for (unsigned word : words)
+            result.push_back(static_cast<std::uint32_t>(std::count(chunk.begin(), chunk.end(), word)));
+        // In another order than that of lexemes.
+        std::swap(result[0], result[2]);
+        return result;
+    };
+    for (unsigned word : words)
+        query.lexemes.push_back(name(word));
+    query.needs_places = {false, false, false};
+    query.terms = {2, 1, 0};
+    for (const auto& [number, chunk] : of.alive) {
+        std::vector<std::uint32_t> frequencies = frequencies_in(chunk);
+        statistics.add_chunk(chunk.size());
+        for (std::size_t term = 0; term < 3; ++term)
+            if (frequencies[term]) statistics.add_holder(term);
+    }
+    search::bm25_scorer scorer{statistics, {1, 2, 1}, {1.5, 0.6}};
+    search::best_of best{1000000};
+    std::vector<uuid> asked;
+    std::vector<double> scores;
+    for (const auto& [number, chunk] : of.alive) {
+        std::vector<std::uint32_t> frequencies = frequencies_in(chunk);
+        asked.push_back(id_of(number));
+        scores.push_back(scorer.score(chunk.size(), frequencies.data()));
+        if (scores.back() > 0) best.offer({id_of(number), scores.back()});
+    }
+    std::vector<ranked> right = best.take();
+
+    in_a_row none;
+    tally counted{query, none};
+    for (auto& segment : of.sealed.segments)
+        counted.add_segment(segment->head(), *segment);
+    for (const std::string& row : of.log)
+        counted.add_log_row(row);
+    counted.finish({1, 2, 1}, {1.5, 0.6});
+
+    std::vector<tally::answer> answers = counted.look_up(asked);
+    for (std::size_t i = 0; i < asked.size(); ++i)
+        ASSERT_EQ(answers[i].score, scores[i]);
+    std::vector<ranked> ranking;
+    std::size_t wants = 1 + of.random() % 20;
+    bool is_more = true;
+    while (is_more) {
+        std::size_t before = ranking.size();
+        is_more = counted.more(wants, ranking);
+        ASSERT_TRUE(!is_more || ranking.size() == before + wants);
+    }
+    ASSERT_EQ(ranking.size(), right.size());
+    for (std::size_t place = 0; place < ranking.size(); ++place) {
+        ASSERT_EQ(ranking[place].key, right[place].key) << place;
+        ASSERT_EQ(ranking[place].score, right[place].score) << place;
+    }
+}
+
 TEST(words_tally, is_what_counting_by_hand_gives_over_any_history) {
     history of;
     for (int round = 0; round < 300; ++round) {
@@ -209,6 +272,9 @@ TEST(words_tally, is_what_counting_by_hand_gives_over_any_history) {
             of.merge(first, first == 0 && of.log.empty());
         }
         compare(of, nullptr);
+        if (HasFatalFailure()) return;
+        for (int query = 0; query < 3; ++query)
+            compare_plain(of);
         if (HasFatalFailure()) return;
         std::set<unsigned> some;
         for (const auto& [number, words] : of.alive)

@@ -9,8 +9,8 @@ namespace {
 /// So many segments of like size are merged into one of the next size, which is so many times larger.
 constexpr std::uint32_t fan_in = 8;
 
-/// Chunks that one statement merges at most: it has its own work to do.
-constexpr std::uint64_t most_merged = 32768;
+/// Chunks that one statement merges at most, for it has its own work to do; and one that wrote segments itself.
+constexpr std::uint64_t most_merged = 32768, most_merged_in_bulk = 65536;
 
 /// Segments of so many chunks are merged no more: a segment has a limit.
 constexpr std::uint32_t large = most_chunks / 2;
@@ -89,7 +89,7 @@ public:
             m_of.remove_log_row(place, m_snapshot);
     }
 
-    void merge() {
+    void merge(bool is_in_bulk) {
         std::uint64_t came = 0, went = 0;
         count(came, went);
         // What went is forgotten together with what it takes away, so that must be there.
@@ -97,7 +97,7 @@ public:
             merge_those([](const segment_head&) { return true; }, true);
             return;
         }
-        merge_classes(most_merged);
+        merge_classes(is_in_bulk ? most_merged_in_bulk : most_merged);
         write();
     }
 
@@ -235,7 +235,7 @@ void seal(tenant_words& of, bool made_segments) {
     } else {
         sealing work{of, std::move(found.segments), what};
         work.seal_log();
-        work.merge();
+        work.merge(made_segments);
     }
     what.close();
 }

@@ -161,6 +161,17 @@ std::string_view tenant_words::stored_segment::page(part kind, std::uint32_t num
     return m_page;
 }
 
+void tenant_words::stored_segment::for_each_page(part kind, const std::function<void(std::string_view)>& visit) {
+    pg::guarded([&] {
+        ScanKeyData keys[4];
+        m_of.set_segment_keys(keys, kind, m_number);
+        m_of.m_segments->scan(m_snapshot, keys, 4, [&](const store::row& row) {
+            visit(row.bytes(segment_data));
+            return true;
+        });
+    });
+}
+
 void tenant_words::stored_segment::blocks_of(part kind, std::string_view lexeme, std::vector<std::string>& into) {
     // The last block that begins at or before the lexeme; where it begins within the lexeme's list, also those before it.
     auto begin = static_cast<std::ptrdiff_t>(into.size());

@@ -84,6 +84,7 @@ public:
             : m_of{of}, m_number{number}, m_snapshot{snapshot} {}
 
         std::string_view page(part kind, std::uint32_t number) override;
+        void for_each_page(part kind, const std::function<void(std::string_view)>& visit) override;
         void blocks_of(part kind, std::string_view lexeme, std::vector<std::string>& into) override;
         bool next_block(part kind, std::string& into, bool from_the_start) override;
 

@@ -21,15 +21,22 @@ bm25_scorer::bm25_scorer(const bm25_statistics& statistics, const std::vector<st
     }
 }
 
-double bm25_scorer::score(std::uint64_t length, const std::uint32_t* frequencies) const noexcept {
+double bm25_scorer::saturation_of(std::uint64_t length) const noexcept {
     double relative_length = m_average_length > 0 ? static_cast<double>(length) / m_average_length : 1;
-    double saturation = m_parameters.k1 * (1 - m_parameters.b + m_parameters.b * relative_length);
+    return m_parameters.k1 * (1 - m_parameters.b + m_parameters.b * relative_length);
+}
+
+double bm25_scorer::remember(std::uint64_t length) {
+    while (m_saturations.size() <= length)
+        m_saturations.push_back(saturation_of(m_saturations.size()));
+    return m_saturations[length];
+}
+
+double bm25_scorer::score(std::uint64_t length, const std::uint32_t* frequencies) const noexcept {
+    double saturation = saturation_of(length);
     double sum = 0;
-    for (std::size_t term = 0; term < m_weights.size(); ++term) {
-        if (frequencies[term] == 0) continue;
-        double frequency = frequencies[term];
-        sum += m_weights[term] * frequency * (m_parameters.k1 + 1) / (frequency + saturation);
-    }
+    for (std::size_t term = 0; term < m_weights.size(); ++term)
+        if (frequencies[term] != 0) sum += part(term, frequencies[term], saturation);
     return sum;
 }
 

@@ -53,9 +53,26 @@ public:
     /// @param frequencies how often each term of the query stands in the chunk
     double score(std::uint64_t length, const std::uint32_t* frequencies) const noexcept;
 
+    /// What a chunk's length does to all of its terms. Remembers it for the usual lengths.
+    double saturation(std::uint64_t length) {
+        if (length >= m_saturations.size()) return length < most_remembered ? remember(length) : saturation_of(length);
+        return m_saturations[length];
+    }
+
+    /// What one term that stands in a chunk adds to its score, in the order of terms.
+    double part(std::size_t term, double frequency, double saturation) const noexcept {
+        return m_weights[term] * frequency * (m_parameters.k1 + 1) / (frequency + saturation);
+    }
+
 private:
+    static constexpr std::uint64_t most_remembered = 4096;
+
+    double saturation_of(std::uint64_t length) const noexcept;
+    double remember(std::uint64_t length);
+
     bm25_parameters m_parameters;
     double m_average_length;
+    std::vector<double> m_saturations; ///< by length
     std::vector<double> m_weights; ///< inverse document frequency times count in the query
 };
 

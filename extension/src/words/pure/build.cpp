@@ -153,14 +153,9 @@ void read_members(const merge_input& input, std::uint32_t number, std::vector<me
     }
 }
 
-std::vector<std::uint32_t> read_lengths(const merge_input& input) {
-    std::vector<std::uint32_t> all, page;
-    for (std::uint32_t i = 0; all.size() < input.head.chunks; ++i) {
-        parse_lengths_page(input.from->page(part::lengths, i), page);
-        if (page.size() != on_page(input.head.chunks, lengths_per_page, i))
-            refuse_corrupt("A page of lengths has a wrong size.");
-        all.insert(all.end(), page.begin(), page.end());
-    }
+std::vector<std::uint32_t> lengths_of(const merge_input& input) {
+    std::vector<std::uint32_t> all;
+    read_lengths(*input.from, input.head.chunks, all);
     return all;
 }
 
@@ -285,7 +280,7 @@ void merge_segments(const std::vector<merge_input>& inputs, bool is_everything, 
     std::vector<std::vector<std::uint32_t>> lengths;
     for (std::size_t i = 0; i < inputs.size(); ++i) {
         read_members(inputs[i], static_cast<std::uint32_t>(i), inputs[i].head.is_negative ? went : came);
-        lengths.push_back(read_lengths(inputs[i]));
+        lengths.push_back(lengths_of(inputs[i]));
     }
     std::sort(came.begin(), came.end());
     std::sort(went.begin(), went.end());
@@ -308,6 +303,11 @@ std::string_view memory_segment::page(part kind, std::uint32_t number) {
     auto found = rows.find({kind, {}, number});
     if (found == rows.end()) refuse_corrupt("A page of a segment is missing.");
     return found->second;
+}
+
+void memory_segment::for_each_page(part kind, const std::function<void(std::string_view)>& visit) {
+    for (auto at = rows.lower_bound({kind, {}, 0}); at != rows.end() && at->first.kind == kind; ++at)
+        visit(at->second);
 }
 
 void memory_segment::blocks_of(part kind, std::string_view lexeme, std::vector<std::string>& into) {

@@ -46,6 +46,7 @@ class memory_segment : public part_sink, public part_source {
 public:
     void put(part kind, std::string_view key, std::uint32_t number, std::string_view bytes) override;
     std::string_view page(part kind, std::uint32_t number) override;
+    void for_each_page(part kind, const std::function<void(std::string_view)>& visit) override;
     void blocks_of(part kind, std::string_view lexeme, std::vector<std::string>& into) override;
     bool next_block(part kind, std::string& into, bool from_the_start) override;
 

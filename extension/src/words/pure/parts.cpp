@@ -29,6 +29,31 @@ uuid get_id(reader& from) {
     return id;
 }
 
+template <typename Packed>
+void append_all(std::string_view packed, std::vector<std::uint32_t>& into) {
+    if (packed.size() % sizeof(Packed) != 0) refuse_corrupt("A page of lengths has a wrong size.");
+    auto* at = reinterpret_cast<const std::uint8_t*>(packed.data());
+    std::size_t before = into.size(), count = packed.size() / sizeof(Packed);
+    into.resize(before + count);
+    for (std::uint32_t* length = into.data() + before; count > 0; --count, ++length, at += sizeof(Packed)) {
+        *length = 0;
+        for (std::size_t i = 0; i < sizeof(Packed); ++i)
+            *length |= static_cast<std::uint32_t>(at[i]) << (8 * i);
+    }
+}
+
+void append_lengths(std::string_view bytes, std::vector<std::uint32_t>& into) {
+    reader from = checked(bytes);
+    std::size_t width = from.byte();
+    std::string_view packed = from.bytes(bytes.size() - 2);
+    switch (width) {
+    case 1: return append_all<std::uint8_t>(packed, into);
+    case 2: return append_all<std::uint16_t>(packed, into);
+    case 4: return append_all<std::uint32_t>(packed, into);
+    default: refuse_corrupt("A page of lengths has an unknown width.");
+    }
+}
+
 } // namespace
 
 std::string segment_head::bytes() const {
@@ -86,12 +111,20 @@ std::string lengths_page(const std::uint32_t* first, std::size_t count) {
 }
 
 void parse_lengths_page(std::string_view bytes, std::vector<std::uint32_t>& into) {
-    reader from = checked(bytes);
-    std::size_t width = from.byte();
-    if (width != 1 && width != 2 && width != 4) refuse_corrupt("A page of lengths has an unknown width.");
     into.clear();
-    while (!from.is_at_end())
-        into.push_back(static_cast<std::uint32_t>(from.fixed(width)));
+    append_lengths(bytes, into);
+}
+
+void read_lengths(part_source& from, std::uint32_t chunks, std::vector<std::uint32_t>& into) {
+    into.clear();
+    into.reserve(chunks);
+    std::uint32_t number = 0;
+    from.for_each_page(part::lengths, [&](std::string_view page) {
+        append_lengths(page, into);
+        std::uint64_t end = std::min<std::uint64_t>(chunks, std::uint64_t{++number} * lengths_per_page);
+        if (into.size() != end) refuse_corrupt("A page of lengths has a wrong size.");
+    });
+    if (into.size() != chunks) refuse_corrupt("A page of a segment is missing.");
 }
 
 block_reader::block_reader(std::string_view block) : m_bytes{checked(block)} {}

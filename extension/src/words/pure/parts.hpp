@@ -3,6 +3,7 @@
 #include "words/pure/document.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -47,6 +48,9 @@ public:
     /// The page of ids or lengths.
     virtual std::string_view page(part kind, std::uint32_t number) = 0;
 
+    /// Call visit for all pages of ids or lengths, in order.
+    virtual void for_each_page(part kind, const std::function<void(std::string_view)>& visit) = 0;
+
     /// Append the blocks in which a lexeme may stand, in order.
     virtual void blocks_of(part kind, std::string_view lexeme, std::vector<std::string>& into) = 0;
 
@@ -69,6 +73,9 @@ void parse_ids_page(std::string_view bytes, std::vector<identity>& into);
 
 std::string lengths_page(const std::uint32_t* first, std::size_t count);
 void parse_lengths_page(std::string_view bytes, std::vector<std::uint32_t>& into);
+
+/// The lengths of all chunks of a segment.
+void read_lengths(part_source& from, std::uint32_t chunks, std::vector<std::uint32_t>& into);
 
 /// How many chunks stand on a page of a segment.
 inline std::uint32_t on_page(std::uint32_t chunks, std::uint32_t per_page, std::uint32_t number) noexcept {

@@ -99,13 +99,9 @@ bool posting_cursor::next() {
     // The first of a list is counted from the beginning, later ones from the one before.
     bool is_first = m_left == m_postings[m_posting_list - 1].count;
     --m_left;
-    std::uint64_t coded = m_posting_bytes.varint();
-    std::uint64_t chunk = (coded >> 1) + (is_first ? 0 : static_cast<std::uint64_t>(m_before));
-    if (chunk >= m_chunks || static_cast<std::int64_t>(chunk) <= m_before) refuse_corrupt("A posting is out of order.");
+    std::uint64_t chunk = read_posting(m_posting_bytes, is_first ? 0 : static_cast<std::uint64_t>(m_before), m_before, m_at.frequency);
     m_before = static_cast<std::int64_t>(chunk);
     m_at.chunk = static_cast<std::uint32_t>(chunk);
-    m_at.frequency = coded & 1 ? 1 : m_posting_bytes.varint32();
-    if (m_at.frequency == 0 || m_at.frequency > UINT16_MAX) refuse_corrupt("A frequency is out of range.");
     if (m_with_places) read_places();
     return true;
 }

@@ -52,6 +52,30 @@ public:
     bool next();
     const posting& at() const noexcept { return m_at; }
 
+    /// How many chunks it goes through.
+    std::uint64_t count() const noexcept {
+        std::uint64_t sum = 0;
+        for (std::size_t i = 0; i < m_postings.size(); ++i)
+            sum += m_postings[i].count;
+        return sum;
+    }
+
+    /// Call visit(chunk, frequency) for all of them, without places. It does not move.
+    template <typename Visit>
+    void for_each(Visit visit) const {
+        std::int64_t before = -1;
+        for (std::size_t i = 0; i < m_postings.size(); ++i) {
+            reader bytes{m_postings[i].payload};
+            std::uint64_t chunk = 0;
+            for (std::uint32_t left = m_postings[i].count; left > 0; --left) {
+                std::uint32_t frequency;
+                chunk = read_posting(bytes, chunk, before, frequency);
+                before = static_cast<std::int64_t>(chunk);
+                visit(static_cast<std::uint32_t>(chunk), frequency);
+            }
+        }
+    }
+
 private:
     struct list {
         std::string payload;
@@ -76,6 +100,19 @@ private:
         std::vector<list> m_all;
         std::size_t m_count = 0;
     };
+
+    /// The next posting of a list.
+    ///
+    /// @param counted_from the one before it in the list, or 0: the first of a list is counted from the beginning
+    /// @param before       the chunk before, of all lists
+    std::uint64_t read_posting(reader& from, std::uint64_t counted_from, std::int64_t before, std::uint32_t& frequency) const {
+        std::uint64_t coded = from.varint();
+        std::uint64_t chunk = (coded >> 1) + counted_from;
+        if (chunk >= m_chunks || static_cast<std::int64_t>(chunk) <= before) refuse_corrupt("A posting is out of order.");
+        frequency = coded & 1 ? 1 : from.varint32();
+        if (frequency == 0 || frequency > UINT16_MAX) refuse_corrupt("A frequency is out of range.");
+        return chunk;
+    }
 
     static void find_lists(part_source& from, part kind, std::string_view lexeme, lists& into);
     void read_places();

@@ -3,6 +3,9 @@
 #include "words/pure/tally.hpp"
 
 #include <algorithm>
+#include <functional>
+#include <limits>
+#include <utility>
 
 namespace tenancy::words {
 
@@ -33,32 +36,6 @@ void tally::count_all(const segment_head& head) {
     m_length += sign * static_cast<std::int64_t>(head.length);
 }
 
-namespace {
-
-/// The pages of lengths of a segment, one at a time.
-class length_pages {
-public:
-    length_pages(part_source& from, std::uint32_t chunks) : m_from{from}, m_chunks{chunks} {}
-
-    std::uint32_t of(std::uint32_t chunk) {
-        std::uint32_t page = chunk / lengths_per_page;
-        if (page != m_page) {
-            parse_lengths_page(m_from.page(part::lengths, page), m_lengths);
-            if (m_lengths.size() != on_page(m_chunks, lengths_per_page, page))
-                refuse_corrupt("A page of lengths has a wrong size.");
-            m_page = page;
-        }
-        return m_lengths[chunk % lengths_per_page];
-    }
-
-private:
-    part_source& m_from;
-    std::uint32_t m_chunks, m_page = UINT32_MAX;
-    std::vector<std::uint32_t> m_lengths;
-};
-
-} // namespace
-
 void tally::count_wanted(source& of, std::vector<bool>& wanted) {
     std::int64_t sign = of.head.is_negative ? -1 : 1;
     length_pages lengths{*of.from, of.head.chunks};
@@ -73,13 +50,14 @@ void tally::count_wanted(source& of, std::vector<bool>& wanted) {
 
 void tally::add_match(const judgement& judged, std::uint32_t from, std::uint32_t chunk, std::uint32_t length,
                       bool is_negative) {
-    if (!judged.is_hit && !judged.is_forbidden) return;
-    if (judged.is_hit)
-        for (std::size_t term = 0; term < m_now.size(); ++term)
-            if (m_now[term] > 0) m_holding[term] += is_negative ? -1 : 1;
     m_matches.push_back({0, from, chunk, length, is_negative, judged.is_hit, judged.is_forbidden});
     for (std::uint32_t frequency : m_now)
         m_frequencies.push_back(static_cast<std::uint16_t>(frequency));
+}
+
+void tally::count_holders(bool is_negative) {
+    for (std::size_t term = 0; term < m_now.size(); ++term)
+        if (m_now[term] > 0) m_holding[term] += is_negative ? -1 : 1;
 }
 
 void tally::add_segment(const segment_head& head, part_source& from) {
@@ -87,46 +65,77 @@ void tally::add_segment(const segment_head& head, part_source& from) {
     source& of = m_sources.emplace_back();
     of.head = head;
     of.from = &from;
-    of.first_match = m_matches.size();
+    of.first_match = of.end_match = m_matches.size();
+    for (std::size_t i = 0; i < m_query.lexemes.size(); ++i)
+        of.lists.emplace_back(from, m_query.lexemes[i], head.chunks, m_query.needs_places[i]);
+    if (is_plain()) {
+        count_all(head);
+        for (std::size_t term = 0; term < m_holding.size(); ++term)
+            m_holding[term] += (head.is_negative ? -1 : 1) * static_cast<std::int64_t>(of.lists[m_query.terms[term]].count());
+        return;
+    }
     std::vector<bool> wanted;
     if (m_is_restricted)
         count_wanted(of, wanted);
     else
         count_all(head);
+    go_through(number, std::exchange(of.lists, {}), wanted);
+}
 
+/// Judge the chunks of a segment that hold a lexeme of the query, one after the other.
+void tally::go_through(std::uint32_t number, std::vector<posting_cursor> lists, const std::vector<bool>& wanted) {
+    source& of = m_sources[number];
     struct walking {
         std::size_t lexeme;
-        posting_cursor cursor;
+        posting_cursor* cursor;
         bool is_more;
     };
     std::vector<walking> walks;
-    walks.reserve(m_query.lexemes.size());
-    for (std::size_t i = 0; i < m_query.lexemes.size(); ++i) {
-        posting_cursor cursor{from, m_query.lexemes[i], head.chunks, m_query.needs_places[i]};
-        if (cursor.next()) walks.push_back({i, std::move(cursor), true});
-    }
+    for (std::size_t i = 0; i < lists.size(); ++i)
+        if (lists[i].next()) walks.push_back({i, &lists[i], true});
 
-    length_pages lengths{from, head.chunks};
+    of.first_match = m_matches.size();
+    length_pages lengths{*of.from, of.head.chunks};
     std::fill(m_stand.begin(), m_stand.end(), occurrence{});
     for (;;) {
         std::uint32_t chunk = UINT32_MAX;
         for (const walking& one : walks)
-            if (one.is_more) chunk = std::min(chunk, one.cursor.at().chunk);
+            if (one.is_more) chunk = std::min(chunk, one.cursor->at().chunk);
         if (chunk == UINT32_MAX) break;
         for (walking& one : walks) {
-            bool stands = one.is_more && one.cursor.at().chunk == chunk;
-            const posting& at = one.cursor.at();
+            bool stands = one.is_more && one.cursor->at().chunk == chunk;
+            const posting& at = one.cursor->at();
             m_stand[one.lexeme] = stands ? occurrence{at.frequency, at.has_places, at.places.data()} : occurrence{};
         }
         if (wanted.empty() || wanted[chunk]) {
             judgement judged = judge(m_query, m_by, m_stand.data(), m_now.data());
+            if (judged.is_hit && !is_plain()) count_holders(of.head.is_negative);
             if (judged.is_hit || judged.is_forbidden)
-                add_match(judged, number, chunk, lengths.of(chunk), head.is_negative);
+                add_match(judged, number, chunk, lengths.of(chunk), of.head.is_negative);
         }
         for (walking& one : walks)
-            if (one.is_more && one.cursor.at().chunk == chunk) one.is_more = one.cursor.next();
+            if (one.is_more && one.cursor->at().chunk == chunk) one.is_more = one.cursor->next();
     }
     of.end_match = m_matches.size();
+}
+
+/// Score the chunks of a segment for plain words, the few there are one by one.
+void tally::sum_up(std::uint32_t number, search::bm25_scorer& scorer) {
+    constexpr std::uint64_t few = 32; // as a part of all
+
+    source& of = m_sources[number];
+    std::vector<posting_cursor> lists = std::exchange(of.lists, {});
+    std::uint64_t postings = 0;
+    for (const posting_cursor& list : lists)
+        postings += list.count();
+    if (postings * few < of.head.chunks) {
+        go_through(number, std::move(lists), {});
+        return;
+    }
+    segment_scores& scores = of.scores.emplace(*of.from, of.head.chunks);
+    for (std::size_t term = 0; term < m_query.terms.size(); ++term)
+        scores.add(lists[m_query.terms[term]], term, scorer);
+    scores.finish();
 }
 
 void tally::add_log_row(std::string_view row) {
@@ -152,6 +161,7 @@ void tally::add_log_row(std::string_view row) {
             ++lexeme;
         }
         judgement judged = judge(m_query, m_by, m_stand.data(), m_now.data());
+        if (judged.is_hit) count_holders(entry.is_negative);
         if (!judged.is_hit && !judged.is_forbidden) continue;
         add_match(judged, in_log, static_cast<std::uint32_t>(m_log_ids.size()), words.length(), entry.is_negative);
         m_log_ids.push_back(entry.who.id);
@@ -166,63 +176,121 @@ void tally::finish(const std::vector<std::uint32_t>& query_counts, search::bm25_
     m_statistics.emplace(count(m_chunks), count(m_length), std::move(holding));
 
     search::bm25_scorer scorer{*m_statistics, query_counts, parameters};
+    if (is_plain())
+        for (std::size_t i = 0; i < m_sources.size(); ++i)
+            sum_up(static_cast<std::uint32_t>(i), scorer);
     for (std::size_t i = 0; i < m_matches.size(); ++i) {
         match& one = m_matches[i];
         if (!one.is_hit) continue;
         for (std::size_t term = 0; term < m_now.size(); ++term)
             m_now[term] = m_frequencies[i * m_now.size() + term];
         one.score = scorer.score(one.length, m_now.data());
-        if (!one.is_forbidden) (one.is_negative ? m_went : m_came).push_back(static_cast<std::uint32_t>(i));
     }
+    m_frequencies = {};
 }
 
-uuid tally::id_of(const match& of) {
-    if (of.source == in_log) return m_log_ids[of.chunk];
-    return ids_of(m_sources[of.source], of.chunk / ids_per_page)[of.chunk % ids_per_page].id;
+/// Call visit(candidate) for hits that score at least so much, those of a segment in the order of its chunks.
+template <typename Visit>
+void tally::for_each_hit(bool is_negative, const double& least, Visit visit) const {
+    for (const match& one : m_matches)
+        if (one.is_hit && !one.is_forbidden && one.is_negative == is_negative && one.score >= least)
+            visit(candidate{one.score, one.source, one.chunk});
+    for (std::size_t i = 0; i < m_sources.size(); ++i)
+        if (m_sources[i].scores && m_sources[i].head.is_negative == is_negative)
+            m_sources[i].scores->for_each(least, [&](std::uint32_t chunk, double score) {
+                visit(candidate{score, static_cast<std::uint32_t>(i), chunk});
+            });
+}
+
+/// The score of the last of the best `count` that came, or one below all when there are fewer.
+double tally::least_of(std::size_t count) const {
+    constexpr double all = -std::numeric_limits<double>::infinity();
+
+    std::vector<double> best; // a heap, the least in front
+    double least = all;
+    for_each_hit(false, least, [&](const candidate& one) {
+        if (best.size() == count) {
+            if (one.score <= least) return;
+            std::pop_heap(best.begin(), best.end(), std::greater<>{});
+            best.pop_back();
+        }
+        best.push_back(one.score);
+        std::push_heap(best.begin(), best.end(), std::greater<>{});
+        if (best.size() == count) least = best.front();
+    });
+    return best.size() == count ? best.front() : all;
+}
+
+std::vector<search::ranked> tally::with_ids(std::vector<candidate>& found) {
+    // In the order of the pages that they stand on.
+    std::sort(found.begin(), found.end(), [](const candidate& a, const candidate& b) {
+        return a.source != b.source ? a.source < b.source : a.chunk < b.chunk;
+    });
+    std::vector<search::ranked> result;
+    result.reserve(found.size());
+    for (const candidate& one : found)
+        result.push_back({one.source == in_log ? m_log_ids[one.chunk]
+                                               : ids_of(m_sources[one.source], one.chunk / ids_per_page)[one.chunk % ids_per_page].id,
+                          one.score});
+    std::sort(result.begin(), result.end(), search::ranks_before);
+    return result;
+}
+
+/// The best `count` of what there is.
+std::vector<search::ranked> tally::best(std::size_t count, bool& is_more) {
+    is_more = false;
+    if (count == 0) return {};
+    // As many more must be looked at as went of those that score as well.
+    std::size_t wanted = count;
+    double least;
+    std::vector<candidate> dead;
+    for (;;) {
+        least = least_of(wanted);
+        dead.clear();
+        for_each_hit(true, least, [&](const candidate& one) { dead.push_back(one); });
+        if (wanted >= count + dead.size()) break;
+        wanted = count + dead.size();
+    }
+
+    // Chunks of a segment are in the order of their ids: of those that score alike at the end, the first are enough.
+    std::vector<candidate> alive;
+    std::uint32_t last_source = in_log;
+    std::size_t alike = 0;
+    for_each_hit(false, least, [&](const candidate& one) {
+        if (one.score == least && one.source != in_log) {
+            if (one.source != last_source) alike = 0;
+            last_source = one.source;
+            if (++alike > wanted) {
+                is_more = true;
+                return;
+            }
+        }
+        alive.push_back(one);
+    });
+    is_more = is_more || least > -std::numeric_limits<double>::infinity();
+
+    std::vector<search::ranked> came = with_ids(alive), went = with_ids(dead), left;
+    auto next = went.begin();
+    for (const search::ranked& one : came) {
+        while (next != went.end() && search::ranks_before(*next, one))
+            ++next;
+        bool is_gone = next != went.end() && next->score == one.score && next->key == one.key;
+        if (is_gone)
+            ++next;
+        else
+            left.push_back(one);
+    }
+    is_more = is_more || left.size() > count;
+    if (left.size() > count) left.resize(count);
+    return left;
 }
 
 bool tally::more(std::size_t count, std::vector<search::ranked>& into) {
-    auto is_worse = [&](std::uint32_t a, std::uint32_t b) { return m_matches[a].score < m_matches[b].score; };
-    if (!m_is_ranked) {
-        std::make_heap(m_came.begin(), m_came.end(), is_worse);
-        std::make_heap(m_went.begin(), m_went.end(), is_worse);
-        m_is_ranked = true;
-    }
-    std::size_t enough = into.size() + count;
-    std::vector<std::uint32_t> group;
-    std::vector<uuid> alive, dead;
-    auto take = [&](std::vector<std::uint32_t>& heap, double score, std::vector<uuid>& ids) {
-        group.clear();
-        ids.clear();
-        while (!heap.empty() && m_matches[heap.front()].score == score) {
-            std::pop_heap(heap.begin(), heap.end(), is_worse);
-            group.push_back(heap.back());
-            heap.pop_back();
-        }
-        // In the order of the pages that they stand on.
-        std::sort(group.begin(), group.end());
-        for (std::uint32_t one : group)
-            ids.push_back(id_of(m_matches[one]));
-        std::sort(ids.begin(), ids.end(), search::key_less);
-    };
-
-    while (into.size() < enough && !m_came.empty()) {
-        double score = m_matches[m_came.front()].score;
-        while (!m_went.empty() && m_matches[m_went.front()].score > score)
-            take(m_went, m_matches[m_went.front()].score, dead);
-        take(m_came, score, alive);
-        take(m_went, score, dead);
-        auto next_dead = dead.begin();
-        for (const uuid& id : alive) {
-            while (next_dead != dead.end() && search::key_less(*next_dead, id))
-                ++next_dead;
-            if (next_dead != dead.end() && *next_dead == id)
-                ++next_dead;
-            else
-                into.push_back({id, score});
-        }
-    }
-    return !m_came.empty();
+    bool is_more;
+    std::vector<search::ranked> found = best(m_answered + count, is_more);
+    into.insert(into.end(), found.begin() + static_cast<std::ptrdiff_t>(std::min(m_answered, found.size())), found.end());
+    m_answered = found.size();
+    return is_more;
 }
 
 bool tally::find_chunks(source& in, const uuid& id, std::uint32_t& first, std::uint32_t& end) {
@@ -265,13 +333,17 @@ std::vector<tally::answer> tally::look_up(const std::vector<uuid>& ids) {
     auto add = [&](std::uint32_t place, const match& one) {
         versions.push_back({place, one.is_forbidden ? 0 : one.score, one.is_forbidden, one.is_negative ? -1 : 1});
     };
-    for (source& in : m_sources) {
-        if (in.first_match == in.end_match) continue;
+    for (std::size_t i = 0; i < m_sources.size(); ++i) {
+        source& in = m_sources[i];
+        if (in.first_match == in.end_match && !in.scores) continue;
         auto begin = m_matches.begin() + static_cast<std::ptrdiff_t>(in.first_match),
              end = m_matches.begin() + static_cast<std::ptrdiff_t>(in.end_match);
         for (std::uint32_t place : order) {
             std::uint32_t first, last;
             if (!find_chunks(in, ids[place], first, last)) continue;
+            for (std::uint32_t chunk = first; in.scores && chunk < last; ++chunk)
+                if (double score = in.scores->of(chunk); score > 0)
+                    versions.push_back({place, score, false, in.head.is_negative ? -1 : 1});
             auto found = std::lower_bound(begin, end, first, [](const match& a, std::uint32_t b) { return a.chunk < b; });
             for (; found != end && found->chunk < last; ++found)
                 add(place, *found);

@@ -3,6 +3,7 @@
 #include "search/pure/bm25.hpp"
 #include "search/pure/ranked.hpp"
 #include "words/pure/query.hpp"
+#include "words/pure/scores.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -14,6 +15,9 @@ namespace tenancy::words {
 ///
 /// What came counts once, what went counts negatively; the sum is what there is, whatever was put where. Nothing of a chunk that
 /// went is answered: it is taken out against its like, which has the same id, and with the same words the same score.
+///
+/// Of plain words nothing is looked at chunk by chunk: how many chunks hold each is written beside its list, and their
+/// scores are summed up list by list. Phrases, words that must not stand and policies that hide chunks take more.
 ///
 /// Add everything, then finish(), then ask.
 class tally {
@@ -55,6 +59,8 @@ private:
         std::uint32_t page = UINT32_MAX; ///< the page of ids that is here
         std::vector<identity> ids;
         std::size_t first_match = 0, end_match = 0;
+        std::vector<posting_cursor> lists; ///< of each lexeme, where they are not gone through yet
+        std::optional<segment_scores> scores; ///< instead of matches
     };
 
     /// A chunk that is a hit, or forbidden, or both.
@@ -68,12 +74,27 @@ private:
 
     static constexpr std::uint32_t in_log = UINT32_MAX;
 
+    /// A hit as the ranking takes it.
+    struct candidate {
+        double score;
+        std::uint32_t source, chunk; ///< as of a match
+    };
+
+    bool is_plain() const noexcept { return !m_is_restricted && m_query.phrases.empty() && m_query.forbidden.empty(); }
     bool is_wanted(const uuid& id) const;
     void count_all(const segment_head& head);
     void count_wanted(source& of, std::vector<bool>& wanted);
+    void add_lists(source& of);
+    void go_through(std::uint32_t number, std::vector<posting_cursor> lists, const std::vector<bool>& wanted);
+    void sum_up(std::uint32_t number, search::bm25_scorer& scorer);
+    void count_holders(bool is_negative);
     void add_match(const judgement& judged, std::uint32_t source, std::uint32_t chunk, std::uint32_t length, bool is_negative);
+    template <typename Visit>
+    void for_each_hit(bool is_negative, const double& least, Visit visit) const;
+    std::vector<search::ranked> best(std::size_t count, bool& is_more);
+    double least_of(std::size_t count) const;
+    std::vector<search::ranked> with_ids(std::vector<candidate>& found);
     const std::vector<identity>& ids_of(source& of, std::uint32_t page);
-    uuid id_of(const match& of);
     bool find_chunks(source& in, const uuid& id, std::uint32_t& first, std::uint32_t& end);
 
     const query_shape& m_query;
@@ -92,8 +113,7 @@ private:
     std::vector<std::int64_t> m_holding;
     std::optional<search::bm25_statistics> m_statistics;
 
-    std::vector<std::uint32_t> m_came, m_went; ///< hits as heaps, best in front
-    bool m_is_ranked = false;
+    std::size_t m_answered = 0; ///< chunks of the ranking that more() has appended
 };
 
 } // namespace tenancy::words

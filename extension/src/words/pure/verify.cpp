@@ -27,14 +27,9 @@ void verify_ids(const segment_head& head, part_source& from) {
 void verify_segment(const segment_head& head, part_source& from) {
     verify_ids(head, from);
 
-    std::vector<std::uint32_t> left, page;
+    std::vector<std::uint32_t> left;
+    read_lengths(from, head.chunks, left);
     std::uint64_t length = 0;
-    for (std::uint32_t number = 0; left.size() < head.chunks; ++number) {
-        parse_lengths_page(from.page(part::lengths, number), page);
-        if (page.size() != on_page(head.chunks, lengths_per_page, number))
-            refuse_corrupt("A page of lengths has a wrong size.");
-        left.insert(left.end(), page.begin(), page.end());
-    }
     for (std::uint32_t words : left)
         length += words;
     if (length != head.length) refuse_corrupt("A segment has another number of words than its chunks.");
