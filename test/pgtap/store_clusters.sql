@@ -1,7 +1,7 @@
 -- A large tenant whose vectors lie in clusters is searched by the nearest of them: nearly always the same answer, and said;
 -- everything wherever those do not reach. Here "large" is set to little.
 BEGIN;
-SELECT plan(43);
+SELECT plan(45);
 SET LOCAL search_path = public, test_helpers;
 SET LOCAL tenancy.approximate_above = '64kB';
 
@@ -104,6 +104,11 @@ SELECT is((SELECT count(*) FROM tenancy.vector_blocks b JOIN tenancy.stores s ON
     WHERE s.corpus = 'l2' AND b.kind = 4 AND b.tenant = uuid_send(a()) AND b.number = -1), 1::bigint, 'twice as many are clustered anew');
 SELECT cmp_ok(codes_of(6), '>', 19400::bigint, 'all of them');
 SELECT cmp_ok((SELECT recall FROM quality('l2')), '>=', 0.999, 'well');
+
+-- Few at a time they come into the clusters too.
+DO $$ BEGIN FOR i IN 300..379 LOOP PERFORM fill('l2', a(), i * 70, i * 70 + 69); END LOOP; END $$;
+SELECT cmp_ok(codes_of(6), '>', 22500::bigint, 'what is written bit by bit is added');
+SELECT cmp_ok((SELECT recall FROM quality('l2')), '>=', 0.999, 'and found');
 
 -- What changes and what goes.
 UPDATE l2_chunks SET embedding = about(chunk_index % 400 + 1000) WHERE tenant_id = a() AND chunk_index % 3 = 0;

@@ -1,6 +1,7 @@
 #include "vectors/clustering.hpp"
 #include "vectors/approximate.hpp"
 
+#include <iterator>
 #include <limits>
 #include <tuple>
 
@@ -12,7 +13,10 @@ namespace {
 constexpr std::size_t at_once = 1024;
 
 /// Pages that one statement adds to clusters at most: it has its own work to do. The rest is left to the next ones.
-constexpr std::size_t most_added = 2000;
+constexpr std::size_t most_added = 1000;
+
+/// So many parts of a tenant's vectors are one that is read by every search before it is added to clusters.
+constexpr std::int64_t new_part = 8;
 
 void look_for_interrupts() {
     pg::guarded([] { CHECK_FOR_INTERRUPTS(); });
@@ -54,7 +58,7 @@ bool clustering::find_pages(block_kind kind, std::size_t most) {
                 is_all = false;
                 return true;
             }
-            m_pages.push_back({row.place(), number});
+            m_pages.push_back({nullptr, row.place(), number});
             m_vectors += static_cast<std::uint64_t>(DatumGetInt32(row.column(block_entries)));
             return m_pages.size() < most;
         });
@@ -62,8 +66,30 @@ bool clustering::find_pages(block_kind kind, std::size_t most) {
     return is_all;
 }
 
+void clustering::find_pages(std::vector<pending_page>& pending) {
+    auto is_not = [](const pending_page& one) { return !is_bounded(one.view()); };
+    std::vector<pending_page> others;
+    auto end = std::stable_partition(pending.begin(), pending.end(), is_not);
+    others.assign(std::make_move_iterator(pending.begin()), std::make_move_iterator(end));
+    pending.erase(pending.begin(), end);
+    write(others);
+    for (const pending_page& one : pending) {
+        m_pages.push_back({&one.data, {}, one.number});
+        m_vectors += one.entries;
+    }
+}
+
+void clustering::write(std::vector<pending_page>& pending) {
+    pg::guarded([&] {
+        for (const pending_page& one : pending)
+            insert(block_kind::full, one.number, one.entries, one.data.data(), one.data.size());
+    });
+    pending.clear();
+}
+
 template <typename Visit>
 void clustering::read_page(store::page_reader& reader, std::size_t page, Visit visit) {
+    if (const std::vector<std::uint8_t>* data = m_pages[page].data) return visit(block_view{data->data(), data->size()});
     pg::guarded([&] {
         HeapTupleData tuple;
         if (!reader.fetch(m_pages[page].place, tuple))
@@ -166,7 +192,7 @@ void clustering::write_pages() {
     pg::guarded([&] {
         reader.close();
         for (const page& each : m_pages)
-            remove(each.place);
+            if (each.data == nullptr) remove(each.place);
     });
 }
 
@@ -188,13 +214,15 @@ void clustering::write_promise(const promise& learned) {
     pg::guarded([&] { insert(block_kind::directory, -1, 1, bytes.data(), bytes.size()); });
 }
 
-bool clustering::make() {
+bool clustering::make(std::vector<pending_page>& pending) {
     std::vector<copied_row> before;
     if (!find_pages(block_kind::clustered)) return true;
     bool had_clusters = !m_pages.empty();
     if (!find_pages(block_kind::sketched)) return true;
+    if (!read(block_kind::sketch, before) || !read(block_kind::directory, before)) return true;
     find_pages(block_kind::full);
-    if (!read(block_kind::sketch, before) || !read(block_kind::directory, before) || m_pages.empty()) return true;
+    find_pages(pending);
+    if (m_pages.empty()) return true;
 
     std::size_t count = clusters::usual_count(m_vectors);
     std::vector<std::uint8_t> sample = read_sample(clusters::usual_sample(count));
@@ -214,6 +242,7 @@ bool clustering::make() {
     if (learned.clusters > 0) {
         pg::guarded([&] { remove(before); });
         write_pages();
+        pending.clear();
         write_centres(made);
         write_promise(learned);
         return true;
@@ -231,7 +260,7 @@ bool clustering::make() {
     return false;
 }
 
-void clustering::add() {
+void clustering::add(std::vector<pending_page>& pending) {
     std::vector<copied_row> rows;
     if (!read(block_kind::directory, rows)) return;
     std::vector<float> centres;
@@ -244,10 +273,13 @@ void clustering::add() {
             values_of(block, place, centres.data() + at);
         }
     }
-    find_pages(block_kind::full, most_added);
+    if (pending.size() > most_added) write(pending);
+    find_pages(block_kind::full, most_added - pending.size());
+    find_pages(pending);
     if (centres.empty() || m_pages.empty()) return;
     assign({m_of.tables.by, m_of.dimensions, std::move(centres)}, nullptr);
     write_pages();
+    pending.clear();
 }
 
 void sketching::make() {
@@ -276,8 +308,8 @@ void sketching::make() {
     if (!sketches.is_empty()) write();
 }
 
-void reduce(block_table& table, const search::corpus& of, std::int32_t store, std::string_view tenant, std::int64_t all) {
-    constexpr std::int64_t new_part = 8;
+void reduce(block_table& table, const search::corpus& of, std::int32_t store, std::string_view tenant, std::int64_t all,
+            std::vector<pending_page>& pending) {
     // What this transaction wrote may be taken apart too.
     pg::guarded([] { CommandCounterIncrement(); });
     clustering clusters{table, of, store, tenant};
@@ -285,14 +317,28 @@ void reduce(block_table& table, const search::corpus& of, std::int32_t store, st
     bool is_learned = clusters.read_promise(learned);
     if (!clusters.is_all_seen()) return;
     std::int64_t fresh = clusters.entries_of(block_kind::full);
+    for (const pending_page& one : pending)
+        fresh += static_cast<std::int64_t>(one.entries);
     bool has_clusters = learned.clusters > 0;
     if (!is_learned || all >= 2 * static_cast<std::int64_t>(learned.vectors))
-        has_clusters = clusters.make();
+        has_clusters = clusters.make(pending);
     else if (has_clusters && fresh * new_part > all)
-        clusters.add();
+        clusters.add(pending);
     if (has_clusters) return;
-    fresh = clusters.entries_of(block_kind::full);
-    if (fresh * static_cast<std::int64_t>(of.dimensions) > sketch_above()) sketching{table, of, store, tenant}.make();
+    if (fresh * static_cast<std::int64_t>(of.dimensions) <= sketch_above()) return;
+    clusters.write(pending);
+    pg::guarded([] { CommandCounterIncrement(); });
+    sketching{table, of, store, tenant}.make();
+}
+
+void reduce_new(block_table& table, const search::corpus& of, std::int32_t store, std::string_view tenant) {
+    clustering clusters{table, of, store, tenant};
+    promise learned;
+    if (!clusters.read_promise(learned) || !clusters.is_all_seen() || learned.clusters == 0) return;
+    if (clusters.entries_of(block_kind::full) * new_part <= static_cast<std::int64_t>(learned.vectors)) return;
+    pg::guarded([] { CommandCounterIncrement(); });
+    std::vector<pending_page> none;
+    clusters.add(none);
 }
 
 } // namespace tenancy::vectors

@@ -21,14 +21,20 @@ public:
     /// Whether the transaction sees all of the directory; where it does not, it must leave all as it is.
     bool is_all_seen() const noexcept { return m_is_all_seen; }
 
-    /// Take all pages. @returns false when the vectors have no clusters that would help
-    bool make();
+    /// Take all pages.
+    ///
+    /// @returns false when the vectors have no clusters that would help
+    bool make(std::vector<pending_page>& pending);
 
     /// Take pages that are in no cluster yet.
-    void add();
+    void add(std::vector<pending_page>& pending);
+
+    /// Write pages as they are.
+    void write(std::vector<pending_page>& pending);
 
 private:
     struct page {
+        const std::vector<std::uint8_t>* data; ///< null where it is written
         ItemPointerData place;
         std::int64_t number;
     };
@@ -37,6 +43,7 @@ private:
     };
 
     bool find_pages(block_kind kind, std::size_t most = SIZE_MAX);
+    void find_pages(std::vector<pending_page>& pending);
     template <typename Visit>
     void read_page(store::page_reader& reader, std::size_t page, Visit visit);
     std::vector<std::uint8_t> read_sample(std::size_t count);

@@ -94,7 +94,12 @@ protected:
 /// Bring a large tenant's pages into an order that lets a search read some of them: by clusters, or where the vectors
 /// have none, with sketches. Takes all pages when there are none yet or the tenant has doubled, else what is new.
 ///
-/// @param all entries in all pages
-void reduce(block_table& table, const search::corpus& of, std::int32_t store, std::string_view tenant, std::int64_t all);
+/// @param all     entries in all pages
+/// @param pending those that are not written yet; what is written is taken out
+void reduce(block_table& table, const search::corpus& of, std::int32_t store, std::string_view tenant, std::int64_t all,
+            std::vector<pending_page>& pending);
+
+/// The same for a statement that adds little: only where there are clusters, and much is new.
+void reduce_new(block_table& table, const search::corpus& of, std::int32_t store, std::string_view tenant);
 
 } // namespace tenancy::vectors

@@ -176,23 +176,24 @@ private:
 } // namespace
 
 void tidy(block_table& table, const search::corpus& of, std::int32_t store, std::string_view tenant, bool wrote_loose,
-          std::int64_t new_gone, std::int64_t new_pages) {
+          std::int64_t new_gone, std::int64_t new_pages, std::vector<pending_page>& pending) {
     // What this statement wrote is to be seen, and may be deleted.
     pg::guarded([] { CommandCounterIncrement(); });
     tidying work{table, of, store, tenant};
-    std::int64_t loose_rows = 0, loose = 0, gone_rows = 0, gone = 0, in_pages = 0;
+    std::int64_t loose_rows = 0, loose = 0, gone_rows = 0, gone = 0, in_pages = 0, in_pending = 0;
     if (wrote_loose) work.count(block_kind::loose, loose_rows, loose);
     if (new_gone > 0) work.count(block_kind::gone, gone_rows, gone);
 
     bool is_much_dead = false;
     // The pages are counted when another `least_gone` have come together, not for each.
     if (gone >= least_gone && gone / least_gone != (gone - new_gone) / least_gone) {
-        in_pages = work.entries_in_pages();
-        is_much_dead = gone * 5 >= in_pages + loose;
+        is_much_dead = gone * 5 >= work.entries_in_pages() + loose;
     }
+    for (const pending_page& page : pending)
+        in_pending += static_cast<std::int64_t>(page.entries);
     bool is_large = false;
     if (new_pages >= many_pages && approximate_above() >= 0) {
-        in_pages = work.entries_in_pages();
+        in_pages = work.entries_in_pages() + in_pending;
         is_large = in_pages * static_cast<std::int64_t>(of.dimensions) > approximate_above();
     }
     if (loose_rows <= most_loose && gone_rows <= most_gone_rows && !is_much_dead && !is_large) return;
@@ -201,7 +202,9 @@ void tidy(block_table& table, const search::corpus& of, std::int32_t store, std:
         work.pack(is_much_dead, most_repacked);
     else if (gone_rows > most_gone_rows)
         work.merge_gone();
-    if (is_large) reduce(table, of, store, tenant, in_pages);
+    if (is_large) reduce(table, of, store, tenant, in_pages, pending);
+    else if (loose_rows > most_loose && approximate_above() >= 0)
+        reduce_new(table, of, store, tenant);
 }
 
 } // namespace tenancy::vectors

@@ -39,18 +39,39 @@ void writer::add_gone(std::string_view tenant, const uuid& id) {
 }
 
 void writer::write_block(const std::string& tenant, tenant_part& part) {
-    auto entries = static_cast<std::int32_t>(part.builder.count());
-    bool is_full = part.builder.count() >= part.capacity;
-    m_buffered -= part.builder.count() * m_of.dimensions;
+    std::size_t entries = part.builder.count();
+    m_buffered -= entries * m_of.dimensions;
     std::vector<std::uint8_t> block = part.builder.pack();
+    std::int64_t number = pg::guarded([] { return store::next_number(numbers); });
+    if (entries >= part.capacity) {
+        ++part.new_pages;
+        m_pending += block.size();
+        part.pages.push_back({number, entries, std::move(block)});
+        if (m_pending >= static_cast<std::size_t>(maintenance_work_mem) * 1024)
+            for (auto& [each, its] : m_parts)
+                write_pages(each, its);
+        return;
+    }
     store::tenant_key key;
     key.set(tenant.data(), tenant.size());
     pg::guarded([&] {
-        m_table.insert_block(m_store, key.datum(), is_full ? block_kind::full : block_kind::loose,
-                             store::next_number(numbers), entries, block.data(), block.size());
+        m_table.insert_block(m_store, key.datum(), block_kind::loose, number, static_cast<int32>(entries), block.data(),
+                             block.size());
     });
-    part.is_loose = part.is_loose || !is_full;
-    if (is_full) ++part.new_pages;
+    part.is_loose = true;
+}
+
+void writer::write_pages(const std::string& tenant, tenant_part& part) {
+    store::tenant_key key;
+    key.set(tenant.data(), tenant.size());
+    pg::guarded([&] {
+        for (const pending_page& page : part.pages)
+            m_table.insert_block(m_store, key.datum(), block_kind::full, page.number, static_cast<int32>(page.entries),
+                                 page.data.data(), page.data.size());
+    });
+    for (const pending_page& page : part.pages)
+        m_pending -= page.data.size();
+    part.pages.clear();
 }
 
 void writer::write_gone(const std::string& tenant, tenant_part& part) {
@@ -76,9 +97,11 @@ void writer::write_rest() {
 
 void writer::finish() {
     write_rest();
-    for (auto& [tenant, part] : m_parts)
+    for (auto& [tenant, part] : m_parts) {
         if (part.is_loose || part.new_gone > 0 || part.new_pages > 0)
-            tidy(m_table, m_of, m_store, tenant, part.is_loose, part.new_gone, part.new_pages);
+            tidy(m_table, m_of, m_store, tenant, part.is_loose, part.new_gone, part.new_pages, part.pages);
+        write_pages(tenant, part);
+    }
     pg::guarded([&] { m_table.close(); });
 }
 

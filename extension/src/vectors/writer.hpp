@@ -18,9 +18,19 @@ struct id_hash {
 /// Chunks that are gone: entries of smaller numbers are dead.
 using gone_set = std::unordered_map<uuid, std::int64_t, id_hash>;
 
+/// A full page that is not written yet.
+struct pending_page {
+    std::int64_t number;
+    std::size_t entries;
+    std::vector<std::uint8_t> data;
+
+    block_view view() const { return {data.data(), data.size()}; }
+};
+
 /// Writes to the store of a corpus what one statement, or one step of a build, changed.
 ///
-/// Full pages go straight to where search reads them; what is left over makes one loose row for each tenant.
+/// What is left over of full pages makes one loose row for each tenant. Full pages are written at the end, as far as memory
+/// allows (maintenance_work_mem): those of a large tenant are packed anew before, and need not be written twice.
 class writer {
 public:
     writer(const search::corpus& of, std::int32_t store);
@@ -51,6 +61,7 @@ private:
         block_builder builder;
         std::size_t capacity;
         std::vector<gone_entry> gone;
+        std::vector<pending_page> pages;
         bool is_loose = false; ///< wrote a loose row
         std::int64_t new_gone = 0, new_pages = 0;
     };
@@ -58,6 +69,7 @@ private:
     tenant_part& part_of(std::string_view tenant);
     void write_block(const std::string& tenant, tenant_part& part);
     void write_gone(const std::string& tenant, tenant_part& part);
+    void write_pages(const std::string& tenant, tenant_part& part);
     void write_rest();
 
     const search::corpus& m_of;
@@ -65,7 +77,7 @@ private:
     block_table m_table;
     std::int64_t m_gone_number = 0; ///< less than those of the codes that this statement adds
     std::unordered_map<std::string, tenant_part> m_parts;
-    std::size_t m_buffered = 0;
+    std::size_t m_buffered = 0, m_pending = 0;
     std::int64_t m_added = 0;
 };
 
@@ -76,8 +88,9 @@ private:
 /// Large tenants get their pages in the order of clusters, or sketches of them.
 ///
 /// @param new_gone  how many dead chunks this statement added
-/// @param new_pages how many pages
+/// @param new_pages how many pages, with those that are not written yet
+/// @param pages     these; some may be written and taken out
 void tidy(block_table& table, const search::corpus& of, std::int32_t store, std::string_view tenant, bool wrote_loose,
-          std::int64_t new_gone, std::int64_t new_pages);
+          std::int64_t new_gone, std::int64_t new_pages, std::vector<pending_page>& pages);
 
 } // namespace tenancy::vectors
