@@ -17,6 +17,9 @@
 #include <hnswlib/hnswlib.h>
 #define WITH_HNSWLIB 1
 #endif
+#ifdef _OPENMP
+#include <omp.h>
+#endif
 #ifdef WITH_FAISS
 #include <faiss/IndexFlat.h>
 #include <faiss/IndexHNSW.h>
@@ -163,6 +166,8 @@ int main(int count, char** given) {
     {
         hnswlib::InnerProductSpace space{dims};
         hnswlib::HierarchicalNSW<float> graph{&space, rows.rows(), 16, 64};
+        // Built by all processors, searched by one.
+#pragma omp parallel for schedule(dynamic, 64)
         for (std::size_t i = 0; i < rows.rows(); ++i)
             graph.addPoint(rows.row(i), i);
         for (std::size_t ef : {10, 20, 40, 80, 160, 320, 640, 1280}) {
@@ -184,6 +189,9 @@ int main(int count, char** given) {
         faiss::IndexHNSWFlat graph{static_cast<int>(dims), 16, faiss::METRIC_INNER_PRODUCT};
         graph.hnsw.efConstruction = 64;
         graph.add(static_cast<faiss::Index::idx_t>(rows.rows()), rows.values.data());
+#ifdef _OPENMP
+        omp_set_num_threads(1);
+#endif
         faiss::IndexFlatIP flat{static_cast<faiss::Index::idx_t>(dims)};
         flat.add(static_cast<faiss::Index::idx_t>(rows.rows()), rows.values.data());
         auto with = [&](const faiss::Index& index) {
