@@ -69,6 +69,9 @@ AS $$
     WHERE f.contype = 'f' AND f.conparentid = 0
       AND NOT EXISTS (SELECT FROM unnest(f.conkey, f.confkey) AS pair (child_key, parent_key)
                       WHERE pair.child_key = child.tenant_number AND pair.parent_key = parent.tenant_number)
+      -- From the tenant column to the row that stands for the tenant: it says nothing but whose the row is. That it can be
+      -- made under another tenant is told of the key.
+      AND NOT (f.conkey = ARRAY[child.tenant_number] AND f.confdeltype IN ('a', 'r') AND f.confupdtype IN ('a', 'r'))
     UNION ALL
     -- The rows that go with it are those of all tenants.
     SELECT 'cascade_from_outside', 'warning', format('table %s', parent.oid::regclass),

@@ -1,6 +1,6 @@
 -- check() about tables: each condition is made, seen, and repaired by executing what check() says.
 BEGIN;
-SELECT plan(51);
+SELECT plan(53);
 
 SELECT test_helpers.make_tenants();
 SELECT is_empty('SELECT * FROM tenancy.check()', 'a fresh installation is clean');
@@ -58,6 +58,16 @@ SELECT finds('CREATE PUBLICATION whole FOR TABLE own', 'published_whole', 'publi
 SELECT finds('ALTER TABLE own RENAME COLUMN tenant_id TO other', 'column_missing', 'table public.own');
 ALTER TABLE own RENAME COLUMN other TO tenant_id;
 SELECT is_empty('SELECT * FROM tenancy.check()', 'which is repaired by hand');
+
+-- A foreign key from the tenant column to what stands for the tenant in the application; but not one that changes rows.
+CREATE TABLE companies (id bigint CONSTRAINT companies_pkey PRIMARY KEY, account bigint NOT NULL);
+CREATE TABLE bills (id integer, account bigint NOT NULL CONSTRAINT of_company REFERENCES companies, PRIMARY KEY (account, id));
+SELECT tenancy.protect('companies', 'account', global_keys => '{companies_pkey}'), tenancy.protect('bills', 'account');
+SELECT is_empty('SELECT * FROM tenancy.check()', 'a key to the company whose the row is says no more than that');
+ALTER TABLE bills DROP CONSTRAINT of_company, ADD CONSTRAINT of_company FOREIGN KEY (account) REFERENCES companies ON DELETE CASCADE;
+SELECT results_eq('SELECT code, object FROM tenancy.check()', $$VALUES ('foreign_key_across', 'constraint of_company on table public.bills')$$,
+                  'but a company that is another''s can take bills along');
+DROP TABLE bills, companies;
 
 -- A foreign key that leaves the tenant out; one that has it is clean.
 CREATE TABLE orders (id uuid PRIMARY KEY, tenant_id uuid NOT NULL, UNIQUE (tenant_id, id));
