@@ -22,12 +22,16 @@ bool tally::is_wanted(const uuid& id) const {
 }
 
 const std::vector<identity>& tally::ids_of(source& of, std::uint32_t page) {
-    if (of.page == page) return of.ids;
-    of.page = UINT32_MAX;
-    parse_ids_page(of.from->page(part::ids, page), of.ids);
-    if (of.ids.size() != on_page(of.head.chunks, ids_per_page, page)) refuse_corrupt("A page of ids has a wrong size.");
-    of.page = page;
-    return of.ids;
+    // A fusion of rankings asks for the same ones again.
+    constexpr std::size_t most_kept = 256;
+
+    auto known = of.ids.find(page);
+    if (known != of.ids.end()) return known->second;
+    std::vector<identity> ids;
+    parse_ids_page(of.from->page(part::ids, page), ids);
+    if (ids.size() != on_page(of.head.chunks, ids_per_page, page)) refuse_corrupt("A page of ids has a wrong size.");
+    if (of.ids.size() == most_kept) of.ids.clear();
+    return of.ids.emplace(page, std::move(ids)).first->second;
 }
 
 void tally::count_all(const segment_head& head) {

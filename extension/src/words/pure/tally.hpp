@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <unordered_map>
 #include <vector>
 
 namespace tenancy::words {
@@ -56,8 +57,7 @@ private:
     struct source {
         segment_head head; ///< of a segment
         part_source* from = nullptr;
-        std::uint32_t page = UINT32_MAX; ///< the page of ids that is here
-        std::vector<identity> ids;
+        std::unordered_map<std::uint32_t, std::vector<identity>> ids; ///< pages that were read
         std::size_t first_match = 0, end_match = 0;
         std::vector<posting_cursor> lists; ///< of each lexeme, where they are not gone through yet
         std::optional<segment_scores> scores; ///< instead of matches
