@@ -1,3 +1,4 @@
+#include "vectors/pure/directory.hpp"
 #include "vectors/pure/scan.hpp"
 #include "vectors/pure/sketch.hpp"
 
@@ -6,7 +7,7 @@
 
 using namespace tenancy::vectors;
 
-// Blocks and sketches of any bytes are searched or refused with a reason, and never read outside.
+// Blocks, sketches and directories of any bytes are searched or refused with a reason, and never read outside.
 FUZZ_TARGET(vectors) {
     auto bytes = reinterpret_cast<const std::uint8_t*>(text.data());
     auto search = [](metric by, std::size_t dims, auto use) {
@@ -45,6 +46,19 @@ FUZZ_TARGET(vectors) {
             while (near.next(-1, next))
                 require(sketch.count() > next.place);
         });
+    } catch (const tenancy::error& e) {
+        require(e.sqlstate() == tenancy::sqlstate::data_corrupted && !e.detail().empty());
+    }
+    try {
+        if (part_of(bytes, text.size()) == directory_part::promise) {
+            double expected;
+            unpack_promise(bytes, text.size()).probes_for(10, expected);
+            require(expected >= 0 && expected <= 1);
+        } else {
+            std::vector<member> members;
+            unpack_members(bytes, text.size(), members);
+            require(members.size() < text.size());
+        }
     } catch (const tenancy::error& e) {
         require(e.sqlstate() == tenancy::sqlstate::data_corrupted && !e.detail().empty());
     }
