@@ -73,8 +73,8 @@ BEGIN
         WHERE (e.event <> 'apply' OR (SELECT c.relkind FROM pg_class c WHERE c.oid = relation) = 'r')
           AND NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = relation AND t.tgname = prefix || e.event)
     LOOP
-        EXECUTE format('CREATE TRIGGER %I ' || made.definition || ' EXECUTE FUNCTION tenancy.keep_%s(%L)',
-                       made.name, relation, kind, corpus);
+        EXECUTE format('CREATE TRIGGER %I ' || made.definition || ' EXECUTE FUNCTION tenancy.%I(%L)',
+                       made.name, relation, 'keep_' || kind, corpus);
     END LOOP;
     -- Whatever session_replication_role is. The workers of logical replication fire triggers for each row only.
     FOR made IN
@@ -215,6 +215,11 @@ BEGIN
             HINT = 'SELECT name FROM tenancy.corpora shows those that are.';
     END IF;
     PERFORM tenancy.refuse_other_outer_owner(chunks);
+    -- It becomes part of statements with more rights than the caller has.
+    IF kind IS NULL OR kind NOT IN (SELECT k FROM tenancy.store_kinds(rebuild_begin.corpus) k) THEN
+        RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = format('invalid kind %s', coalesce(quote_literal(left(kind, 80)), 'NULL')),
+            HINT = 'tenancy.rebuild_corpus() builds the stores that a corpus can have.';
+    END IF;
     RETURN tenancy.begin_store(rebuild_begin.corpus, rebuild_begin.kind, true);
 END
 $$;
@@ -237,7 +242,7 @@ BEGIN
     IF store.state IS DISTINCT FROM 'building' THEN
         RETURN 0;
     END IF;
-    EXECUTE format('SELECT tenancy.build_%s($1, $2, $3)', rebuild_step.kind) INTO result
+    EXECUTE format('SELECT tenancy.%I($1, $2, $3)', 'build_' || store.kind) INTO result
         USING rebuild_step.corpus, store.progress, batch_rows;
     UPDATE tenancy.stores s
     SET progress = result, changed_at = now(), state = CASE WHEN (result ->> 'done')::boolean THEN 'built' ELSE 'building' END

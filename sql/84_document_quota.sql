@@ -190,6 +190,7 @@ BEGIN
         JOIN tenancy.protected_tables p ON p.relation = t.relation
         JOIN pg_inherits i ON i.inhrelid = t.relation
         JOIN pg_trigger g ON g.tgrelid = i.inhparent AND g.tgname IN ('tenancy_audit_insert', 'tenancy_count_insert')
+                         AND g.tgfoid IN ('tenancy.audit_rows()'::regprocedure, 'tenancy.count_documents()'::regprocedure)
         WHERE d.classid = 'pg_class'::regclass
           AND NOT EXISTS (SELECT FROM pg_trigger o WHERE o.tgrelid = t.relation AND o.tgname = g.tgname)
         ORDER BY t.depth, t.relation, g.tgname

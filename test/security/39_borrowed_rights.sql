@@ -1,7 +1,7 @@
 -- Attack 39: have the extension run one's own code with the rights of its owner, or of an operator. What hangs on a table
 -- is code of whoever owns it: triggers, also those that wait for the end of the transaction, and whatever planning a query
 -- evaluates. It tells who runs it.
-SELECT plan(23);
+SELECT plan(25);
 SET search_path = public, test_helpers;
 
 SELECT make_tenants();
@@ -89,6 +89,9 @@ SELECT is((SELECT count(*) FROM tenancy.hybrid_search('[1,2,3]', 'word', 20, cor
 RESET SESSION AUTHORIZATION;
 SET SESSION AUTHORIZATION :"owner";
 ALTER TABLE spied_chunks DISABLE TRIGGER USER;
+-- Arguments that end in a statement of the extension's.
+SELECT throws_ok($$SELECT tenancy.rebuild_begin('spied', 'words();SELECT public.spy();--')$$, '22023', 'invalid kind ''words();SELECT public.spy();--''', 'a kind of store is no place for a statement');
+SELECT throws_ok($$SELECT tenancy.rebuild_begin('spied', NULL)$$, '22023', 'invalid kind NULL', 'nor for null');
 SELECT lives_ok($$SELECT tenancy.rebuild_begin('spied', k) AND tenancy.rebuild_step('spied', k, 1000) > 0
                   FROM unnest('{vectors,words}'::text[]) k$$, 'the stores are built anew');
 RESET SESSION AUTHORIZATION;
