@@ -18,7 +18,7 @@ CREATE TABLE tenancy.stores (
 COMMENT ON TABLE tenancy.stores IS
 'the stores of corpora: building (triggers keep it, what was there before is being added), built (search reads it) or stale (something passed its triggers by; rebuild_corpus builds it anew); none for a restored database';
 COMMENT ON COLUMN tenancy.stores.number IS 'by which the rows of this store are found in the tables of its kind; a store that is built anew gets a new one';
-COMMENT ON COLUMN tenancy.stores.progress IS 'how far a build has come';
+COMMENT ON COLUMN tenancy.stores.progress IS 'how far a build has come; lost: chunks went with a partition, whose codes are in the vector store still';
 
 -- Without policies: nobody reads it but the extension.
 ALTER TABLE tenancy.stores ENABLE ROW LEVEL SECURITY;
@@ -245,7 +245,7 @@ BEGIN
     EXECUTE format('SELECT tenancy.%I($1, $2, $3)', 'build_' || store.kind) INTO result
         USING rebuild_step.corpus, store.progress, batch_rows;
     UPDATE tenancy.stores s
-    SET progress = result, changed_at = now(), state = CASE WHEN (result ->> 'done')::boolean THEN 'built' ELSE 'building' END
+    SET progress = result || CASE WHEN store.progress ? 'lost' THEN '{"lost": true}' ELSE '{}' END::jsonb, changed_at = now(), state = CASE WHEN (result ->> 'done')::boolean THEN 'built' ELSE 'building' END
     WHERE s.corpus = rebuild_step.corpus AND s.kind = rebuild_step.kind;
     RETURN (result ->> 'rows')::bigint;
 END
@@ -324,6 +324,14 @@ AS $$
     CROSS JOIN LATERAL tenancy.store_kinds(c.name) AS k (kind)
     LEFT JOIN tenancy.stores s ON s.corpus = c.name AND s.kind = k.kind
     WHERE s.state IS DISTINCT FROM 'built'
+    UNION ALL
+    SELECT 'store_dead', 'info', format('corpus %I', c.name),
+           'its store of vectors has codes of chunks that went with a partition: search is exact, and reads them in vain',
+           format('CALL tenancy.rebuild_corpus(%L)', c.name)
+    FROM tenancy.corpora c
+    JOIN pg_class t ON t.oid = c.chunks
+    JOIN tenancy.stores s ON s.corpus = c.name AND s.kind = 'vectors'
+    WHERE s.state = 'built' AND s.progress ? 'lost'
 $$;
 
 COMMENT ON FUNCTION tenancy.store_faults() IS 'the part of check() about the stores of corpora; internal';
@@ -396,3 +404,65 @@ EXECUTE FUNCTION tenancy.watch_stores();
 
 CREATE EVENT TRIGGER tenancy_zz_stores_rewrite ON table_rewrite
 EXECUTE FUNCTION tenancy.watch_stores();
+
+CREATE FUNCTION tenancy.triggers_of_strangers(corpus text, kind text) RETURNS TABLE (relation regclass, name text)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT t.tgrelid, t.tgname
+    FROM tenancy.corpora c
+    JOIN pg_trigger t ON starts_with(t.tgname, tenancy.store_trigger_prefix(triggers_of_strangers.corpus, triggers_of_strangers.kind))
+    JOIN pg_proc p ON p.oid = t.tgfoid AND p.pronamespace = 'tenancy'::regnamespace AND p.proname = 'keep_' || triggers_of_strangers.kind
+    WHERE c.name = triggers_of_strangers.corpus
+      AND t.tgrelid NOT IN (SELECT m.relation FROM tenancy.tree_of(c.chunks) m);
+END;
+
+COMMENT ON FUNCTION tenancy.triggers_of_strangers(text, text) IS 'triggers of a store on tables that are no part of its corpus any more; internal';
+
+CREATE FUNCTION tenancy.watch_lost_chunks() RETURNS event_trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    lost record;
+BEGIN
+    IF NOT EXISTS (SELECT FROM tenancy.stores s WHERE s.state <> 'stale') THEN
+        RETURN;
+    END IF;
+    -- A partition that goes takes chunks along. It is known by its triggers.
+    FOR lost IN
+        SELECT s.corpus, s.kind
+        FROM tenancy.stores s
+        JOIN tenancy.corpora c ON c.name = s.corpus
+        WHERE s.state <> 'stale'
+          AND CASE WHEN TG_EVENT = 'sql_drop'
+                   THEN EXISTS (SELECT FROM pg_event_trigger_dropped_objects() d
+                                WHERE d.object_type = 'trigger' AND starts_with(d.address_names[3], tenancy.store_trigger_prefix(s.corpus, s.kind)))
+                   ELSE EXISTS (SELECT FROM tenancy.triggers_of_strangers(s.corpus, s.kind) t WHERE tenancy.holds_rows(t.relation)) END
+    LOOP
+        -- Words that went still count; codes are passed over.
+        IF lost.kind = 'words' THEN
+            UPDATE tenancy.stores s SET state = 'stale', changed_at = now() WHERE s.corpus = lost.corpus AND s.kind = lost.kind;
+            RAISE WARNING 'the store of words of corpus "%" is stale: chunks went without it', lost.corpus
+                USING HINT = format('CALL tenancy.rebuild_corpus(%L);', lost.corpus);
+        ELSE
+            UPDATE tenancy.stores s SET progress = coalesce(s.progress, '{}') || '{"lost": true}', changed_at = now()
+            WHERE s.corpus = lost.corpus AND s.kind = lost.kind AND NOT coalesce(s.progress ? 'lost', false);
+        END IF;
+    END LOOP;
+    -- What is no part of the corpus any more no longer writes to its stores.
+    IF TG_EVENT = 'ddl_command_end' THEN
+        PERFORM tenancy.drop_triggers(t.relation, replace(t.name, '_', '\_'))
+        FROM tenancy.stores s, LATERAL tenancy.triggers_of_strangers(s.corpus, s.kind) t;
+    END IF;
+END
+$$;
+
+COMMENT ON FUNCTION tenancy.watch_lost_chunks() IS
+'event trigger: when a partition leaves a chunks table marks the keyword store stale, where its words counted, and the vector store as one with dead codes';
+
+CREATE EVENT TRIGGER tenancy_zz_stores_left ON ddl_command_end WHEN TAG IN ('ALTER TABLE')
+EXECUTE FUNCTION tenancy.watch_lost_chunks();
+
+CREATE EVENT TRIGGER tenancy_zz_stores_drop ON sql_drop WHEN TAG IN ('DROP TABLE', 'DROP SCHEMA', 'DROP OWNED')
+EXECUTE FUNCTION tenancy.watch_lost_chunks();

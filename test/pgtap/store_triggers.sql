@@ -1,6 +1,6 @@
 -- What writes to chunks and what passes the triggers by: the store follows the first, and is not used after the second.
 -- rebuild_corpus() commits, so this file is not one transaction.
-SELECT plan(67);
+SELECT plan(75);
 SET search_path = public, test_helpers;
 
 SELECT make_tenants();
@@ -222,6 +222,7 @@ SELECT throws_ok('INSERT INTO decoy SELECT * FROM decoy', '39P01', 'tenancy.keep
 DROP TABLE decoy;
 
 -- Partitions: written through the root or directly, made and attached later.
+CREATE VIEW dead_in_p AS SELECT f.code, f.fix FROM tenancy.store_faults() f WHERE f.object = 'corpus p' AND f.code = 'store_dead';
 SET SESSION AUTHORIZATION :"owner";
 CREATE TABLE p_documents (id uuid NOT NULL, tenant_id uuid NOT NULL, PRIMARY KEY (tenant_id, id));
 CREATE TABLE p_chunks (content text NOT NULL, tenant_id uuid NOT NULL, id uuid NOT NULL, document_id uuid NOT NULL, embedding vector(2), PRIMARY KEY (tenant_id, id)) PARTITION BY HASH (tenant_id, id);
@@ -241,6 +242,25 @@ UPDATE p_chunks SET id = md5(id::text)::uuid WHERE content LIKE '%9';
 SELECT agree('p', 'p_chunks', 'codes', 'written by partition, and rows that move');
 ALTER TABLE p_chunks DETACH PARTITION p_chunks_0;
 SELECT agree('p', 'p_chunks', 'codes', 'without a partition');
+SELECT results_eq('SELECT code, fix FROM dead_in_p', $$VALUES ('store_dead', 'CALL tenancy.rebuild_corpus(''p'')')$$, 'whose codes are dead, as check() says');
+SELECT is((SELECT count(*) FROM pg_trigger WHERE tgrelid = 'p_chunks_0'::regclass AND tgname LIKE 'tenancy\_vectors%'), 0::bigint, 'and which writes to the store no more');
+CALL tenancy.rebuild_corpus('p');
+SELECT is_empty('SELECT FROM dead_in_p', 'not once it is rebuilt');
+CREATE TABLE p_chunks_3 PARTITION OF p_chunks FOR VALUES WITH (MODULUS 3, REMAINDER 0);
+ALTER TABLE p_chunks DETACH PARTITION p_chunks_3;
+SELECT is_empty('SELECT FROM dead_in_p', 'nor for a partition without rows');
+TRUNCATE p_chunks_2;
+SELECT agree('p', 'p_chunks', 'codes', 'a partition that is emptied alone');
+SELECT isnt_empty('SELECT FROM dead_in_p', 'leaves dead codes, too');
+SELECT tenancy.rebuild_begin('p', 'vectors');
+INSERT INTO p_chunks SELECT 'chunk ' || i, a(), md5('more' || i)::uuid, a(), ARRAY[sin(i), cos(i)]::vector FROM generate_series(1, 90) i
+WHERE NOT satisfies_hash_partition('p_chunks'::regclass, 3, 0, a(), md5('more' || i)::uuid);
+SELECT tenancy.rebuild_step('p', 'vectors', 20);
+TRUNCATE p_chunks_1;
+CALL tenancy.rebuild_corpus('p', 20);
+SELECT isnt_empty('SELECT FROM dead_in_p', 'also when it was emptied while the store was built');
+CALL tenancy.rebuild_corpus('p');
+SELECT is_empty('SELECT FROM dead_in_p', 'which another build drops');
 CREATE TABLE loaded (LIKE p_chunks);
 INSERT INTO loaded SELECT content, tenant_id, id, document_id, embedding FROM p_chunks_0;
 SELECT run('ALTER TABLE loaded OWNER TO ' || quote_ident(role_name('owner')));

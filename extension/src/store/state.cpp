@@ -75,6 +75,32 @@ state state_of(const std::string& corpus, const char* kind) {
     return one.known;
 }
 
+void note_loss(const std::string& corpus, const char* kind) {
+    const char* statement =
+        std::strcmp(kind, "words") == 0
+            ? "UPDATE tenancy.stores SET state = 'stale', changed_at = pg_catalog.now() "
+              "WHERE corpus OPERATOR(pg_catalog.=) $1 AND kind OPERATOR(pg_catalog.=) $2"
+            : "UPDATE tenancy.stores SET progress = COALESCE(progress, '{}') OPERATOR(pg_catalog.||) '{\"lost\": true}', "
+              "changed_at = pg_catalog.now() WHERE corpus OPERATOR(pg_catalog.=) $1 AND kind OPERATOR(pg_catalog.=) $2 "
+              "AND (progress OPERATOR(pg_catalog.->) 'lost') IS NULL";
+    pg::guarded([&] {
+        Oid user;
+        int security;
+        GetUserIdAndSecContext(&user, &security);
+        Relation registry = table_open(get_relname_relid("stores", get_namespace_oid("tenancy", false)), RowExclusiveLock);
+        SetUserIdAndSecContext(registry->rd_rel->relowner,
+                               security | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
+        Oid types[] = {TEXTOID, TEXTOID};
+        Datum values[] = {CStringGetTextDatum(corpus.c_str()), CStringGetTextDatum(kind)};
+        if (SPI_connect() != SPI_OK_CONNECT) elog(ERROR, "SPI_connect failed");
+        int code = SPI_execute_with_args(statement, 2, types, values, nullptr, false, 0);
+        if (code != SPI_OK_UPDATE) elog(ERROR, "SPI_execute_with_args failed: %s", SPI_result_code_string(code));
+        SPI_finish();
+        SetUserIdAndSecContext(user, security);
+        table_close(registry, NoLock);
+    });
+}
+
 bool is_readable(const state& of, Snapshot snapshot) {
     if (of.is != phase::built) return false;
     return !TransactionIdIsNormal(of.since) || TransactionIdIsCurrentTransactionId(of.since) ||

@@ -28,6 +28,10 @@ inline bool is_kept(const state& of) noexcept { return of.is == phase::building 
 /// Whether a query with this snapshot finds in it all that it sees in the corpus's tables.
 bool is_readable(const state& of, Snapshot snapshot);
 
+/// Chunks went with a partition, and of a single one nobody is told which. A keyword store has to be built anew before it is
+/// read again, as what went still counts in it; in a vector store their codes are passed over, and check() says so. Throws.
+void note_loss(const std::string& corpus, const char* kind);
+
 /// Listen for changes of the registry; called once from _PG_init.
 void register_store_invalidation();
 

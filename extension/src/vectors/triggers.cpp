@@ -99,10 +99,11 @@ public:
         m_writer.finish();
     }
 
-    /// The table was emptied; of a partition alone nobody knows which chunks it had, and their codes are dead without
-    /// being counted.
+    /// The table was emptied, or a partition alone.
     void truncate(std::int32_t number) {
-        if (RelationGetRelid(m_data->tg_relation) == m_of.chunks)
+        if (RelationGetRelid(m_data->tg_relation) != m_of.chunks)
+            note_loss(number);
+        else
             pg::guarded([&] {
                 CommandCounterIncrement();
                 ScanKeyData key;
@@ -116,6 +117,22 @@ public:
     }
 
 private:
+    /// Codes of chunks that are not there any more may be in the store without being counted.
+    void note_loss(std::int32_t number) {
+        bool has_rows = pg::guarded([&] {
+            CommandCounterIncrement();
+            bool is_found = false;
+            ScanKeyData key;
+            ScanKeyInit(&key, block_store, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(number));
+            m_writer.table().scan(SnapshotSelf, &key, 1, [&](const store::row&) {
+                is_found = true;
+                return false;
+            });
+            return is_found;
+        });
+        if (has_rows) store::note_loss(m_of.name, kind);
+    }
+
     /// At least one: what is read in one go and found to be too little ends the reading.
     static std::size_t rows_of(const TriggerData* data) {
         std::int64_t rows = 0;

@@ -131,27 +131,6 @@ private:
     MemoryContext m_scratch;
 };
 
-/// Have the store rebuilt before it is read again: of what a single partition loses by TRUNCATE nobody is told.
-void mark_stale(const std::string& corpus) {
-    pg::guarded([&] {
-        Oid user;
-        int security;
-        GetUserIdAndSecContext(&user, &security);
-        Relation registry = table_open(get_relname_relid("stores", get_namespace_oid("tenancy", false)), RowExclusiveLock);
-        SetUserIdAndSecContext(registry->rd_rel->relowner, security | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
-        Oid types[] = {TEXTOID};
-        Datum values[] = {CStringGetTextDatum(corpus.c_str())};
-        if (SPI_connect() != SPI_OK_CONNECT) elog(ERROR, "SPI_connect failed");
-        int code = SPI_execute_with_args("UPDATE tenancy.stores SET state = 'stale', changed_at = pg_catalog.now() "
-                                         "WHERE corpus OPERATOR(pg_catalog.=) $1 AND kind OPERATOR(pg_catalog.=) 'words'",
-                                         1, types, values, nullptr, false, 0);
-        if (code != SPI_OK_UPDATE) elog(ERROR, "SPI_execute_with_args failed: %s", SPI_result_code_string(code));
-        SPI_finish();
-        SetUserIdAndSecContext(user, security);
-        table_close(registry, NoLock);
-    });
-}
-
 void keep(const TriggerData* data, const std::string& corpus) {
     bool is_statement = TRIGGER_FIRED_FOR_STATEMENT(data->tg_event);
     // Those for rows are for the workers of logical replication alone, which end no statement, but where they copy a table.
@@ -176,7 +155,7 @@ void keep(const TriggerData* data, const std::string& corpus) {
         if (RelationGetRelid(data->tg_relation) == of->chunks)
             pg::guarded([&] { remove_store(state.number); });
         else if (pg::guarded([&] { return has_rows(state.number); }))
-            mark_stale(corpus);
+            store::note_loss(corpus, store_kind);
         return;
     }
     statement changed{data, *of, state};
