@@ -66,8 +66,32 @@ void page_reader::prefetch(int place) const {
         if (offset < BLCKSZ) __builtin_prefetch(page + offset);
 }
 
-Buffer page_reader::read(BlockNumber block) const {
-    if (m_known == nullptr) return ReadBuffer(m_heap, block);
+Buffer page_reader::announce(const ItemPointerData& place) const {
+    Buffer met = ReadBuffer(m_heap, ItemPointerGetBlockNumber(&place));
+    __builtin_prefetch(BufferGetPage(met));
+    ReleaseBuffer(met);
+    return met;
+}
+
+void page_reader::announce_row(const ItemPointerData& place, Buffer met) {
+    if (BufferIsLocal(met)) return;
+    Page page = BufferGetPage(met);
+    std::size_t item = offsetof(PageHeaderData, pd_linp) +
+                       (ItemPointerGetOffsetNumber(&place) - 1) * sizeof(ItemIdData);
+    if (item + sizeof(ItemIdData) > BLCKSZ) return;
+    ItemIdData found;
+    std::memcpy(&found, static_cast<char*>(page) + item, sizeof found);
+    constexpr std::size_t line = 64, lines = 10;
+    std::size_t begin = ItemIdGetOffset(&found), end = std::min<std::size_t>(begin + ItemIdGetLength(&found), BLCKSZ);
+    for (std::size_t i = 0; i < lines && begin < end; ++i, begin += line)
+        __builtin_prefetch(static_cast<char*>(page) + begin);
+}
+
+Buffer page_reader::read(BlockNumber block, Buffer met) const {
+    if (m_known == nullptr) {
+        if (BufferIsValid(met) && ReadRecentBuffer(m_heap->tenancy_locator, MAIN_FORKNUM, block, met)) return met;
+        return ReadBuffer(m_heap, block);
+    }
     auto& known = m_known->of_block;
     if (block >= known.size()) known.resize(block + 1024, InvalidBuffer);
     Buffer buffer = known[block];
@@ -88,10 +112,10 @@ bool page_reader::fetch(ItemPointerData place, HeapTupleData& tuple) {
     return ItemPointerIsValid(&place) && ItemPointerGetBlockNumber(&place) < m_blocks && fetch_known(place, tuple);
 }
 
-bool page_reader::fetch_known(ItemPointerData place, HeapTupleData& tuple) {
+bool page_reader::fetch_known(ItemPointerData place, HeapTupleData& tuple, Buffer met) {
     if (BufferIsValid(m_pinned)) ReleaseBuffer(m_pinned);
     m_pinned = InvalidBuffer;
-    m_pinned = read(ItemPointerGetBlockNumber(&place));
+    m_pinned = read(ItemPointerGetBlockNumber(&place), met);
     if (m_trusts_hints && is_seen_at_once(place, tuple)) return true;
     LockBuffer(m_pinned, BUFFER_LOCK_SHARE);
     bool is_seen = heap_hot_search_buffer(&place, m_heap, m_pinned, m_snapshot, &tuple, nullptr, true);

@@ -55,8 +55,13 @@ public:
     /// lies there may by now be another row.
     bool fetch(ItemPointerData place, HeapTupleData& tuple);
 
-    /// The same for a place that an index gave.
-    bool fetch_known(ItemPointerData place, HeapTupleData& tuple);
+    /// The same for a place that an index gave. @param met where announce() found its page, if it was asked
+    bool fetch_known(ItemPointerData place, HeapTupleData& tuple, Buffer met = InvalidBuffer);
+
+    /// Have the page of a place on its way to the processor. @returns where it is
+    Buffer announce(const ItemPointerData& place) const;
+    /// And then the row in it: a guess, which must not be relied on, as nothing holds the page.
+    static void announce_row(const ItemPointerData& place, Buffer met);
 
     void close();
 
@@ -67,7 +72,7 @@ private:
 
     bool is_seen_at_once(const ItemPointerData& place, HeapTupleData& tuple) const;
     void prefetch(int place) const;
-    Buffer read(BlockNumber block) const;
+    Buffer read(BlockNumber block, Buffer met) const;
 
     Relation m_heap;
     Snapshot m_snapshot;

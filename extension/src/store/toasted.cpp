@@ -73,13 +73,13 @@ private:
 
 /// Copy the chunks of a value. @returns null when they are not what its pointer says
 Datum assemble(page_reader& pages, TupleDesc descriptor, const struct varatt_external& pointer,
-               const ItemPointerData* places) {
+               const ItemPointerData* places, Buffer first) {
     int size = size_of(pointer);
     auto* value = static_cast<struct varlena*>(palloc(size + VARHDRSZ));
     SET_VARSIZE(value, size + VARHDRSZ);
     for (int i = 0, done = 0; done < size; ++i) {
         HeapTupleData tuple;
-        if (!pages.fetch_known(places[i], tuple)) return Datum{0};
+        if (!pages.fetch_known(places[i], tuple, i == 0 ? first : InvalidBuffer)) return Datum{0};
         Datum values[3];
         bool nulls[3];
         heap_deform_tuple(&tuple, descriptor, values, nulls);
@@ -104,10 +104,16 @@ void read_some(Datum* values, std::size_t count, Oid relation, Snapshot snapshot
         struct varatt_external pointer = pointer_of(values[i]);
         are_found[i] = table.find(pointer.va_valueid, places[i], chunks_of(pointer));
     }
+    // Each step asks for what the next one reads, of all values, before any of it is waited for.
     page_reader pages{table.heap(), snapshot, false};
+    Buffer met[at_once] = {};
+    for (std::size_t i = 0; i < count; ++i)
+        if (are_found[i]) met[i] = pages.announce(places[i][0]);
+    for (std::size_t i = 0; i < count; ++i)
+        if (are_found[i]) page_reader::announce_row(places[i][0], met[i]);
     for (std::size_t i = 0; i < count; ++i) {
         Datum whole = are_found[i]
-                          ? assemble(pages, RelationGetDescr(table.heap()), pointer_of(values[i]), places[i])
+                          ? assemble(pages, RelationGetDescr(table.heap()), pointer_of(values[i]), places[i], met[i])
                           : Datum{0};
         // What is wrong with it, PostgreSQL says.
         if (whole == Datum{0})

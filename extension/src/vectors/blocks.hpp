@@ -93,13 +93,26 @@ private:
     template <typename Visit>
     void read_pages(Snapshot snapshot, ScanKey keys, int count, Visit visit) {
         scan_pages(snapshot, keys, count, [&](HeapTupleData& tuple) {
-            Datum values[block_columns];
-            take_apart(tuple, values);
-            auto* data = reinterpret_cast<struct varlena*>(DatumGetPointer(values[block_data - 1]));
-            return visit(static_cast<block_kind>(DatumGetInt16(values[block_of_kind - 1])),
-                         reinterpret_cast<const std::uint8_t*>(VARDATA_ANY(data)),
-                         static_cast<std::size_t>(VARSIZE_ANY_EXHDR(data)));
+            block_in_page block = find_block(tuple);
+            return visit(block.kind, reinterpret_cast<const std::uint8_t*>(VARDATA_ANY(block.data)),
+                         static_cast<std::size_t>(VARSIZE_ANY_EXHDR(block.data)));
         });
+    }
+
+    struct block_in_page {
+        block_kind kind;
+        struct varlena* data;
+    };
+
+    /// Where the columns lie, without a look at those between: none is ever null, and those of variable length are PLAIN. They
+    /// come where a number of four bytes ends, so their headers of one or four bytes follow without a gap.
+    static block_in_page find_block(const HeapTupleData& tuple) {
+        char* columns = reinterpret_cast<char*>(tuple.t_data) + tuple.t_data->t_hoff;
+        std::size_t offset = sizeof(std::int32_t);
+        offset = SHORTALIGN(offset + VARSIZE_ANY(columns + offset));
+        auto kind = static_cast<block_kind>(*reinterpret_cast<std::int16_t*>(columns + offset));
+        offset = DOUBLEALIGN(offset + sizeof(std::int16_t)) + sizeof(std::int64_t) + sizeof(std::int32_t);
+        return {kind, reinterpret_cast<struct varlena*>(columns + offset)};
     }
 };
 
