@@ -5,6 +5,8 @@
 #include "pg/arguments.hpp"
 #include "search/spi.hpp"
 #include "store/state.hpp"
+#include "vectors/pure/directory.hpp"
+#include "vectors/pure/sketch.hpp"
 #include "vectors/writer.hpp"
 
 namespace {
@@ -118,9 +120,20 @@ TENANCY_FUNCTION(tenancy_read_blocks) {
         table.scan_tenant(GetActiveSnapshot(), number, PG_GETARG_DATUM(1), block_kind::full, block_kind::sketched,
                           [&](const store::row& row) {
                               block_kind kind = kind_of(row);
-                              if (!has_codes(kind)) return true;
-                              block_view block = view_of(row);
+                              std::string_view bytes = row.bytes(block_data);
+                              auto* begin = reinterpret_cast<const std::uint8_t*>(bytes.data());
+                              if (kind == block_kind::gone) return true;
+                              if (kind == block_kind::sketch) {
+                                  is_damaged = is_damaged || !sketch_view{begin, bytes.size()}.verify();
+                                  return true;
+                              }
+                              if (kind == block_kind::directory && part_of(begin, bytes.size()) != directory_part::centres) {
+                                  is_damaged = is_damaged || !verify_directory(begin, bytes.size());
+                                  return true;
+                              }
+                              block_view block{begin, bytes.size()};
                               is_damaged = is_damaged || !block.verify();
+                              if (!has_codes(kind)) return true;
                               codes += static_cast<std::int64_t>(block.count());
                               CHECK_FOR_INTERRUPTS();
                               return true;

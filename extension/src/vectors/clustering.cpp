@@ -215,11 +215,10 @@ void clustering::write_promise(const promise& learned) {
 }
 
 bool clustering::make(std::vector<pending_page>& pending) {
-    std::vector<copied_row> before;
     if (!find_pages(block_kind::clustered)) return true;
     bool had_clusters = !m_pages.empty();
     if (!find_pages(block_kind::sketched)) return true;
-    if (!read(block_kind::sketch, before) || !read(block_kind::directory, before)) return true;
+    if (!sees_all(block_kind::sketch) || !sees_all(block_kind::directory)) return true;
     find_pages(block_kind::full);
     find_pages(pending);
     if (m_pages.empty()) return true;
@@ -240,7 +239,8 @@ bool clustering::make(std::vector<pending_page>& pending) {
     assign(made, &learner);
     promise learned = learner.learned({centres.data(), centres.size()});
     if (learned.clusters > 0) {
-        pg::guarded([&] { remove(before); });
+        remove_all(block_kind::directory);
+        remove_all(block_kind::sketch);
         write_pages();
         pending.clear();
         write_centres(made);
@@ -248,14 +248,8 @@ bool clustering::make(std::vector<pending_page>& pending) {
         return true;
     }
     // Nothing to gain now. What was learned is kept, so as not to try again soon.
-    if (!had_clusters) {
-        std::vector<copied_row> promises;
-        read(block_kind::directory, promises);
-        pg::guarded([&] { remove(promises); });
-    } else {
-        pg::guarded([&] { remove(before); });
-        change_kind(block_kind::clustered, block_kind::full);
-    }
+    remove_all(block_kind::directory);
+    if (had_clusters) change_kind(block_kind::clustered, block_kind::full);
     write_promise(learned);
     return false;
 }
@@ -282,7 +276,7 @@ void clustering::add(std::vector<pending_page>& pending) {
     pending.clear();
 }
 
-void sketching::make() {
+void sketching::make(std::vector<pending_page>& pending) {
     constexpr std::size_t at_once = 2000;
     sketch_builder sketches{m_of.tables.by, m_of.dimensions};
     std::size_t most = data_capacity(m_tenant_size);
@@ -291,20 +285,25 @@ void sketching::make() {
         std::vector<std::uint8_t> bytes = sketches.pack();
         pg::guarded([&] { insert(block_kind::sketch, 0, entries, bytes.data(), bytes.size()); });
     };
+    auto add = [&](const std::vector<std::uint8_t>& data, std::int64_t number) {
+        block_view block{data.data(), data.size()};
+        if (!sketches.is_empty() && sketches.size(block.count()) > most) write();
+        ItemPointerData place =
+            pg::guarded([&] { return insert(block_kind::sketched, number, block.count(), data.data(), data.size()); });
+        sketches.add(block, source_of(place));
+    };
     for (;;) {
         std::vector<copied_row> pages;
         read(block_kind::full, pages, at_once);
         if (pages.empty()) break;
         for (const copied_row& page : pages) {
-            block_view block = page.view();
-            if (!sketches.is_empty() && sketches.size(block.count()) > most) write();
-            ItemPointerData place = pg::guarded([&] {
-                remove(page.place);
-                return insert(block_kind::sketched, page.number, block.count(), page.data.data(), page.data.size());
-            });
-            sketches.add(block, source_of(place));
+            pg::guarded([&] { remove(page.place); });
+            add(page.data, page.number);
         }
     }
+    for (const pending_page& page : pending)
+        add(page.data, page.number);
+    pending.clear();
     if (!sketches.is_empty()) write();
 }
 
@@ -326,9 +325,7 @@ void reduce(block_table& table, const search::corpus& of, std::int32_t store, st
         clusters.add(pending);
     if (has_clusters) return;
     if (fresh * static_cast<std::int64_t>(of.dimensions) <= sketch_above()) return;
-    clusters.write(pending);
-    pg::guarded([] { CommandCounterIncrement(); });
-    sketching{table, of, store, tenant}.make();
+    sketching{table, of, store, tenant}.make(pending);
 }
 
 void reduce_new(block_table& table, const search::corpus& of, std::int32_t store, std::string_view tenant) {

@@ -63,7 +63,7 @@ class sketching : public tenant_rows {
 public:
     using tenant_rows::tenant_rows;
 
-    void make();
+    void make(std::vector<pending_page>& pending);
 };
 
 } // namespace tenancy::vectors

@@ -57,6 +57,18 @@ bool tenant_rows::sees_all(block_kind kind) {
     return is_all;
 }
 
+void tenant_rows::remove_all(block_kind kind) {
+    std::vector<ItemPointerData> places;
+    pg::guarded([&] {
+        for_each_row(kind, [&](const store::row& row, bool is_seen) {
+            if (is_seen) places.push_back(row.place());
+            return true;
+        });
+        for (const ItemPointerData& place : places)
+            remove(place);
+    });
+}
+
 gone_set tenant_rows::read_gone() {
     gone_set gone;
     pg::guarded([&] {

@@ -61,6 +61,9 @@ protected:
     /// Whether all rows of a kind may be taken apart.
     bool sees_all(block_kind kind);
 
+    /// Delete the rows of a kind that may be.
+    void remove_all(block_kind kind);
+
     /// Who is gone for this transaction. For others more may be.
     gone_set read_gone();
 

@@ -114,10 +114,10 @@ private:
     void widen_small() {
         std::int64_t left = entries_of(block_kind::sketched) + entries_of(block_kind::clustered);
         if (left * static_cast<std::int64_t>(m_of.dimensions) > approximate_above() / 2) return;
-        std::vector<copied_row> aids;
-        if (!sees_all(block_kind::sketched) || !sees_all(block_kind::clustered)) return;
-        if (!read(block_kind::sketch, aids) || !read(block_kind::directory, aids)) return;
-        pg::guarded([&] { remove(aids); });
+        for (block_kind kind : {block_kind::directory, block_kind::sketch, block_kind::clustered, block_kind::sketched})
+            if (!sees_all(kind)) return;
+        remove_all(block_kind::directory);
+        remove_all(block_kind::sketch);
         change_kind(block_kind::sketched, block_kind::full);
         change_kind(block_kind::clustered, block_kind::full);
     }

@@ -20,10 +20,13 @@ constexpr std::size_t checksum_at = 12, promise_size = 24 + 8 * promise::kinds;
                 "Run tenancy.rebuild_corpus() to make the clusters of the corpus again from its rows.");
 }
 
+bool has_checksum(const std::uint8_t* bytes, std::size_t size) noexcept {
+    return size >= checksum_at + sizeof(std::uint32_t) && load<std::uint32_t>(bytes + checksum_at) == checksum(bytes, size);
+}
+
 void check(const std::uint8_t* bytes, std::size_t size, const std::uint8_t (&magic)[4]) {
     if (size < sizeof magic || std::memcmp(bytes, magic, sizeof magic) != 0) refuse("It does not begin as it should.");
-    if (size < checksum_at + sizeof magic || load<std::uint32_t>(bytes + checksum_at) != checksum(bytes, size))
-        refuse("Its checksum is wrong.");
+    if (!has_checksum(bytes, size)) refuse("Its checksum is wrong.");
 }
 
 } // namespace
@@ -91,6 +94,12 @@ directory_part part_of(const std::uint8_t* bytes, std::size_t size) noexcept {
     if (size >= 3 && bytes[2] == members_magic[2]) return directory_part::members;
     if (size >= 3 && bytes[2] == promise_magic[2]) return directory_part::promise;
     return directory_part::centres;
+}
+
+bool verify_directory(const std::uint8_t* bytes, std::size_t size) noexcept {
+    bool is_known = size >= sizeof members_magic && (std::memcmp(bytes, members_magic, sizeof members_magic) == 0 ||
+                                                     std::memcmp(bytes, promise_magic, sizeof promise_magic) == 0);
+    return is_known && has_checksum(bytes, size);
 }
 
 uuid id_of_cluster(std::uint32_t number) noexcept {

@@ -46,7 +46,7 @@ std::uint32_t unpack_members(const std::uint8_t* bytes, std::size_t size, std::v
 ///     24     for each of the counts: 4 bytes probes, 4 bytes recall
 struct promise {
     /// Neighbours that a search asks for, at most.
-    static constexpr std::size_t counts[] = {10, 100};
+    static constexpr std::size_t counts[] = {10, 50, 200};
     static constexpr std::size_t kinds = sizeof counts / sizeof *counts;
 
     std::uint64_t vectors = 0;
@@ -65,6 +65,9 @@ promise unpack_promise(const std::uint8_t* bytes, std::size_t size);
 enum class directory_part { centres, members, promise };
 /// What the bytes are, by how they begin.
 directory_part part_of(const std::uint8_t* bytes, std::size_t size) noexcept;
+
+/// Whether members or a promise are what was packed.
+bool verify_directory(const std::uint8_t* bytes, std::size_t size) noexcept;
 
 /// Centres are packed as the vectors of a block, with their number in the place of an id.
 uuid id_of_cluster(std::uint32_t number) noexcept;

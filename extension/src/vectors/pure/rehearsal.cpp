@@ -19,7 +19,7 @@ std::uint32_t with_margin(std::uint32_t probes, std::uint32_t clusters) noexcept
 }
 
 /// Reading more of the clusters is hardly faster than reading all, for few neighbours and for many.
-constexpr std::uint32_t greatest_part[promise::kinds] = {4, 2};
+constexpr std::uint32_t greatest_part[promise::kinds] = {3, 2, 2};
 
 constexpr std::size_t most_neighbours = promise::counts[promise::kinds - 1];
 
