@@ -1,7 +1,7 @@
 -- A large tenant whose vectors lie in clusters is searched by the nearest of them: nearly always the same answer, and said;
 -- everything wherever those do not reach. Here "large" is set to little.
 BEGIN;
-SELECT plan(45);
+SELECT plan(48);
 SET LOCAL search_path = public, test_helpers;
 SET LOCAL tenancy.approximate_above = '64kB';
 
@@ -109,6 +109,15 @@ SELECT cmp_ok((SELECT recall FROM quality('l2')), '>=', 0.999, 'well');
 DO $$ BEGIN FOR i IN 300..379 LOOP PERFORM fill('l2', a(), i * 70, i * 70 + 69); END LOOP; END $$;
 SELECT cmp_ok(codes_of(6), '>', 22500::bigint, 'what is written bit by bit is added');
 SELECT cmp_ok((SELECT recall FROM quality('l2')), '>=', 0.999, 'and found');
+
+-- Where the table is written anew, what is known of its pages is about other places.
+SAVEPOINT before;
+DELETE FROM tenancy.vector_blocks WHERE tenant = uuid_send(b());
+CLUSTER tenancy.vector_blocks USING vector_blocks_key;
+SELECT is((SELECT tier || ' ' || exact FROM tenancy.explain_match(about(17), corpus => 'l2')), 'codes true', 'after CLUSTER everything is read');
+SELECT is((SELECT recall || ' ' || rows::integer FROM quality('l2')), '1.00000000000000000000 10', 'and found');
+ROLLBACK TO before;
+SELECT is((SELECT tier FROM tenancy.explain_match(about(17), corpus => 'l2')), 'clusters', 'in the file of before it is as before');
 
 -- What changes and what goes.
 UPDATE l2_chunks SET embedding = about(chunk_index % 400 + 1000) WHERE tenant_id = a() AND chunk_index % 3 = 0;

@@ -89,6 +89,8 @@ bool large_tenant::look_at_clusters(vectors::block_table& table, std::int32_t st
     table.read_tenant(GetActiveSnapshot(), store, tenant.datum(), vectors::block_kind::directory,
                       vectors::block_kind::directory, visit);
     if (!is_of_use || !is_large(codes) || probes >= m_centres.size()) return false;
+    for (const vectors::member& one : m_members)
+        if (!vectors::is_of_file(one.source, table.heap())) return false;
 
     std::nth_element(m_centres.begin(), m_centres.begin() + probes, m_centres.end(),
                      [](const centre& a, const centre& b) { return a.key > b.key; });
@@ -114,16 +116,20 @@ bool large_tenant::look_at_clusters(vectors::block_table& table, std::int32_t st
 bool large_tenant::look_at_sketches(vectors::block_table& table, std::int32_t store, const store::tenant_key& tenant,
                                     vectors::collector& found) {
     std::int64_t blocks = 0, codes = 0;
+    bool is_of_file = true;
     table.read_tenant(GetActiveSnapshot(), store, tenant.datum(), vectors::block_kind::sketch, vectors::block_kind::sketch,
                       [&](vectors::block_kind, const std::uint8_t* bytes, std::size_t size) {
                           vectors::sketch_view sketch{bytes, size};
+                          for (std::size_t i = 0; i < sketch.sources(); ++i)
+                              is_of_file = is_of_file && vectors::is_of_file(sketch.source(i), table.heap());
+                          if (!is_of_file) return false;
                           vectors::scan(m_asked, sketch, m_near);
                           ++blocks;
                           codes += static_cast<std::int64_t>(sketch.count());
                           CHECK_FOR_INTERRUPTS();
                           return true;
                       });
-    if (!is_large(codes)) return false;
+    if (!is_of_file || !is_large(codes)) return false;
 
     m_near.end_scan();
     known_pages pages{table, store, tenant, vectors::block_kind::sketched};

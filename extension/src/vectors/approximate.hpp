@@ -16,10 +16,16 @@ inline std::int64_t sketch_above() noexcept { return approximate_above() / 4 * 5
 /// Define the setting; called once from _PG_init.
 void define_settings();
 
-/// Where a block lies, as sketches and directories say it.
-inline std::uint64_t source_of(const ItemPointerData& place) noexcept {
-    return static_cast<std::uint64_t>(ItemPointerGetBlockNumberNoCheck(&place)) << 16 |
+/// Where a block lies, as sketches and directories say it: block, offset, and of which file, as VACUUM FULL and CLUSTER put
+/// what is there into another one, elsewhere.
+inline std::uint64_t source_of(const ItemPointerData& place, Relation heap) noexcept {
+    return static_cast<std::uint64_t>(heap->rd_rel->relfilenode & 0xffff) << 48 |
+           static_cast<std::uint64_t>(ItemPointerGetBlockNumberNoCheck(&place)) << 16 |
            ItemPointerGetOffsetNumberNoCheck(&place);
+}
+
+inline bool is_of_file(std::uint64_t source, Relation heap) noexcept {
+    return source >> 48 == (heap->rd_rel->relfilenode & 0xffff);
 }
 
 inline ItemPointerData place_of(std::uint64_t source) noexcept {

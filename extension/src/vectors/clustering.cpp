@@ -183,7 +183,7 @@ void clustering::write_pages() {
             pg::guarded([&] { return insert(block_kind::clustered, number, end - begin, bytes.data(), bytes.size()); });
         for (std::size_t i = begin; i < end; ++i)
             if (i == begin || m_entries[i].cluster != m_entries[i - 1].cluster)
-                members.push_back({m_entries[i].cluster, source_of(place)});
+                members.push_back({m_entries[i].cluster, source_of(place, m_table.heap())});
         vectors_of_row += static_cast<std::uint32_t>(end - begin);
         write_members(false);
         look_for_interrupts();
@@ -290,7 +290,7 @@ void sketching::make(std::vector<pending_page>& pending) {
         if (!sketches.is_empty() && sketches.size(block.count()) > most) write();
         ItemPointerData place =
             pg::guarded([&] { return insert(block_kind::sketched, number, block.count(), data.data(), data.size()); });
-        sketches.add(block, source_of(place));
+        sketches.add(block, source_of(place, m_table.heap()));
     };
     for (;;) {
         std::vector<copied_row> pages;
