@@ -1,7 +1,7 @@
 -- Attack 39: have the extension run one's own code with the rights of its owner, or of an operator. What hangs on a table
 -- is code of whoever owns it: triggers, also those that wait for the end of the transaction, and whatever planning a query
 -- evaluates. It tells who runs it.
-SELECT plan(25);
+SELECT plan(33);
 SET search_path = public, test_helpers;
 
 SELECT make_tenants();
@@ -111,6 +111,36 @@ SET SESSION AUTHORIZATION :"owner";
 SELECT lives_ok($$SELECT tenancy.drop_corpus('spied', drop_tables => true)$$, 'the owner drops the corpus');
 SELECT lives_ok($$SELECT tenancy.unaudit('notes')$$, 'ends the auditing');
 SELECT lives_ok($$SELECT tenancy.unprotect('notes')$$, 'and the protection');
+RESET SESSION AUTHORIZATION;
+
+-- Columns that are no longer what was registered, or never were, and are read as that: by the store, by building it, by search.
+SELECT format('GRANT EXECUTE ON FUNCTION %s TO %I', p.oid::regprocedure, :'owner') FROM pg_proc p WHERE p.oid = 'tenancy.match_chunks'::regproc \gexec
+SET SESSION AUTHORIZATION :"owner";
+CREATE FUNCTION attempts(situation text) RETURNS SETOF text LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN NEXT throws_like($q$SELECT tenancy.rebuild_step('typed', 'vectors', 10) FROM tenancy.rebuild_begin('typed', 'vectors')$q$,
+                            'corpus "typed" no longer fits its tables', situation || ': building');
+    RETURN NEXT throws_like($q$SELECT count(*) FROM tenancy.match_chunks('[1,2,3]', corpus => 'typed')$q$,
+                            'corpus "typed" no longer fits its tables', situation || ': search');
+END
+$$;
+SELECT tenancy.create_corpus('typed', dimensions => 3);
+RESET SESSION AUTHORIZATION;
+INSERT INTO typed_documents (tenant_id, id) VALUES (b(), b());
+INSERT INTO typed_chunks (tenant_id, document_id, chunk_index, content, embedding) SELECT b(), b(), g, 'word', '[1,2,3]' FROM generate_series(1, 5) g;
+SET SESSION AUTHORIZATION :"owner";
+ALTER TABLE typed_chunks ALTER COLUMN id DROP DEFAULT, ALTER COLUMN id TYPE bigint USING 4242424242 + chunk_index;
+SELECT attempts('an id that is a number');
+ALTER TABLE typed_chunks ALTER COLUMN id TYPE uuid USING gen_random_uuid(), ALTER COLUMN embedding TYPE sparsevec(3) USING NULL;
+SELECT attempts('a vector of another layout');
+ALTER TABLE typed_chunks ALTER COLUMN embedding TYPE vector(3) USING NULL;
+ALTER TABLE typed_documents ALTER COLUMN title TYPE bigint USING 4242424242;
+SELECT attempts('a title that is no text');
+DELETE FROM tenancy.corpora WHERE name = 'typed';
+INSERT INTO tenancy.corpora (name, documents, chunks, dimensions, metric, text_config, columns)
+VALUES ('typed', 'typed_documents', 'typed_chunks', 3, 'cosine', 'simple', '{}');
+SELECT throws_ok($$SELECT tenancy.rebuild_step('typed', 'vectors', 10) FROM tenancy.rebuild_begin('typed', 'vectors')$$, NULL, NULL, 'no columns: building');
+SELECT throws_ok($$SELECT count(*) FROM tenancy.match_chunks('[1,2,3]', corpus => 'typed')$$, 'TN010', 'corpus "typed" no longer fits its tables', 'no columns: search');
 RESET SESSION AUTHORIZATION;
 
 SELECT * FROM finish();

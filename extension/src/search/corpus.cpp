@@ -5,6 +5,10 @@
 
 #include <unordered_map>
 
+extern "C" {
+#include "storage/lmgr.h"
+}
+
 namespace tenancy::search {
 
 namespace {
@@ -134,7 +138,9 @@ SPIPlanPtr corpus::plan(statement wanted, filters given) {
     return slot;
 }
 
-std::shared_ptr<corpus> open_corpus(const std::string& name) {
+namespace {
+
+std::shared_ptr<corpus> known_corpus(const std::string& name) {
     corpus_map& known = known_corpora();
     auto found = known.find(name);
     if (found != known.end()) {
@@ -154,6 +160,20 @@ std::shared_ptr<corpus> open_corpus(const std::string& name) {
         throw;
     }
     return entry;
+}
+
+} // namespace
+
+std::shared_ptr<corpus> open_corpus(const std::string& name) {
+    for (;;) {
+        std::shared_ptr<corpus> entry = known_corpus(name);
+        // The types of its columns stay what they are while it is used. Whoever waited here sees what changed meanwhile.
+        pg::guarded([&] {
+            LockRelationOid(entry->chunks, AccessShareLock);
+            LockRelationOid(entry->documents, AccessShareLock);
+        });
+        if (!entry->is_stale) return entry;
+    }
 }
 
 void register_corpus_invalidation() {

@@ -34,6 +34,7 @@ struct registration {
     const char* columns[parts]; ///< null for a part that the tables do not have
     const char *documents_schema, *documents_name, *chunks_schema, *chunks_name;
     Oid column_types[parts]; ///< invalid where the column is not there
+    const char* misfits[parts]; ///< names of types that are not what attach_corpus() takes
     bool has_exact_tenants;
     int32 embedding_typmod;
     const char* embedding_type_name;
@@ -44,6 +45,43 @@ struct registration {
     search::metric by;
     Oid distance_function;
 };
+
+bool is_required(std::size_t which) {
+    switch (which) {
+    case chunk_index:
+    case metadata:
+    case tsv:
+    case title:
+    case source:
+        return false;
+    default:
+        return true;
+    }
+}
+
+/// Whether a column of a type can play a part. What is read here is read as that type without asking again: an owner may
+/// change a column's type, and register what attach_corpus() would not.
+bool fits(std::size_t which, Oid type) {
+    switch (which) {
+    case tenant_id:
+    case documents_tenant_id:
+        return type == UUIDOID || type == INT8OID || type == INT4OID || type == TEXTOID || type == VARCHAROID;
+    case id:
+    case document_id:
+    case documents_id:
+        return type == UUIDOID;
+    case chunk_index:
+        return type == INT4OID || type == INT2OID;
+    case metadata:
+        return type == JSONBOID;
+    case tsv:
+        return type == TSVECTOROID;
+    case embedding:
+        return true; // read_pgvector() looks at it
+    default:
+        return type == TEXTOID || type == VARCHAROID;
+    }
+}
 
 bool is_of_documents(std::size_t which) { return which >= documents_tenant_id; }
 
@@ -95,6 +133,7 @@ void read_types(registration& row) {
         int32 typmod;
         Oid collation;
         get_atttypetypmodcoll(relation, number, &row.column_types[i], &typmod, &collation);
+        if (!fits(i, row.column_types[i])) row.misfits[i] = format_type_be(row.column_types[i]);
         if (i == embedding) row.embedding_typmod = typmod;
         if (i == tenant_id) row.has_exact_tenants = !OidIsValid(collation) || get_collation_isdeterministic(collation);
     }
@@ -111,7 +150,8 @@ void read_pgvector(registration& row) {
     row.embedding_type_name = pstrdup(NameStr(form->typname));
     ReleaseSysCache(tuple);
 
-    row.is_pgvector = getExtensionOfObject(TypeRelationId, type) == get_extension_oid("vector", true);
+    row.is_pgvector = getExtensionOfObject(TypeRelationId, type) == get_extension_oid("vector", true) &&
+                      (std::strcmp(row.embedding_type_name, "vector") == 0 || std::strcmp(row.embedding_type_name, "halfvec") == 0);
     row.vector_schema = get_namespace_name(schema);
     row.vector_type = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum("vector"), ObjectIdGetDatum(schema));
     parse_metric(row.metric, row.by);
@@ -151,13 +191,19 @@ void check(const registration& row, const std::string& corpus) {
                     "Make it with tenancy.create_corpus(), or register your tables with tenancy.attach_corpus()."};
     if (row.documents_name == nullptr || row.chunks_name == nullptr)
         refuse(corpus, std::string{"Its table of "} + (row.chunks_name ? "documents" : "chunks") + " was dropped.");
-    for (std::size_t i = 0; i < parts; ++i)
+    for (std::size_t i = 0; i < parts; ++i) {
+        std::string table = is_of_documents(i) ? row.documents_name : row.chunks_name;
+        if (!row.columns[i] && is_required(i))
+            refuse(corpus, std::string{"No column of table "} + table + " is registered as its " + part_names[i] + ".");
         if (row.columns[i] && !OidIsValid(row.column_types[i]))
-            refuse(corpus, "Table " + std::string{is_of_documents(i) ? row.documents_name : row.chunks_name} +
-                               " has no column \"" + row.columns[i] + "\" any more.");
+            refuse(corpus, "Table " + table + " has no column \"" + row.columns[i] + "\" any more.");
+        if (row.misfits[i])
+            refuse(corpus, "Column \"" + std::string{row.columns[i]} + "\" of table " + table + " is of type " +
+                               row.misfits[i] + " now.");
+    }
     if (!row.is_pgvector)
         refuse(corpus, "Column \"" + std::string{row.columns[embedding]} + "\" is of a type " +
-                           row.embedding_type_name + " that is not pgvector's.");
+                           row.embedding_type_name + " that is not pgvector's vector or halfvec.");
     if (row.embedding_typmod != row.dimensions)
         refuse(corpus, "It was registered with " + std::to_string(row.dimensions) + " dimensions, and column \"" +
                            row.columns[embedding] + "\" now has " +
