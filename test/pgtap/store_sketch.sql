@@ -1,7 +1,7 @@
 -- A large tenant is searched by sketches first: nearly always the same answer, and said; exact wherever sketches do not reach.
 -- Here "large" is set to little.
 BEGIN;
-SELECT plan(22);
+SELECT plan(24);
 SET LOCAL search_path = public, test_helpers;
 SET LOCAL tenancy.approximate_above = '64kB';
 
@@ -55,6 +55,16 @@ SELECT is((SELECT by_sketches || ' ' || rows::integer FROM quality(name)), '40 1
 SELECT ok((SELECT (exact AND expected_recall = 1) OR (NOT exact AND expected_recall BETWEEN 0.99 AND 1) FROM tenancy.explain_match(random_vector(), corpus => 'l2')),
     'what is not proven is said');
 SELECT cmp_ok((SELECT codes FROM tenancy.explain_match(random_vector(), corpus => 'l2')), '=', 8050::bigint, 'all codes are counted');
+
+-- A vector that no bound is known of.
+SELECT tenancy.create_corpus('huge', 24, 'inner_product');
+INSERT INTO huge_documents (tenant_id, id) VALUES (a(), a());
+INSERT INTO huge_chunks (tenant_id, document_id, chunk_index, content, embedding)
+SELECT a(), a(), i, '', CASE i WHEN 77 THEN array_fill(1e20::real, '{24}')::vector ELSE random_vector() END FROM generate_series(1, 8000) i;
+SELECT is((SELECT c.chunk_index || ' ' || e.tier FROM tenancy.match_chunks(array_fill(1::real, '{24}')::vector, 1, corpus => 'huge') m
+    JOIN huge_chunks c ON c.id = m.chunk_id, tenancy.explain_match(array_fill(1::real, '{24}')::vector, corpus => 'huge') e), '77 sketches', 'a vector without a bound is found');
+SELECT is((SELECT count(*) FROM tenancy.match_chunks(array_fill(1::real, '{24}')::vector, 10000, corpus => 'huge')), 8000::bigint, 'with all others');
+SELECT tenancy.drop_corpus('huge', drop_tables => true);
 
 -- Filters that the nearest do not pass: everything is read in the end.
 SELECT is((SELECT count(*) FROM tenancy.match_chunks(random_vector(), 10, corpus => name, filter => '{"rare": true}')), 8::bigint, name || ': a filter') FROM tenancy.corpora ORDER BY name;

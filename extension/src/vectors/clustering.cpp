@@ -267,7 +267,11 @@ void clustering::add(std::vector<pending_page>& pending) {
             values_of(block, place, centres.data() + at);
         }
     }
-    if (pending.size() > most_added) write(pending);
+    if (pending.size() > most_added) {
+        write(pending);
+        // What a command writes, only the next may delete.
+        pg::guarded([] { CommandCounterIncrement(); });
+    }
     find_pages(block_kind::full, most_added - pending.size());
     find_pages(pending);
     if (centres.empty() || m_pages.empty()) return;
@@ -278,6 +282,8 @@ void clustering::add(std::vector<pending_page>& pending) {
 
 void sketching::make(std::vector<pending_page>& pending) {
     constexpr std::size_t at_once = 2000;
+    // Pages that were written a moment ago may be deleted.
+    pg::guarded([] { CommandCounterIncrement(); });
     sketch_builder sketches{m_of.tables.by, m_of.dimensions};
     std::size_t most = data_capacity(m_tenant_size);
     auto write = [&] {
