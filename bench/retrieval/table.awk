@@ -64,6 +64,7 @@ END {
         split(places[p], part, "|")
         at = places[p]
         if (("space|" at) in count) line(part[1] ": bytes of the store to those of the vectors", of("space|" at), "%10.3f", 0.35, 1)
+        tell(part[1] ": with the room that was left free while loading", of("space of the file|" at), "%10.3f")
         for (store in stores) {
             if (!(("insert one " store "|" at) in count)) continue
             line("insert of one chunk, " stores[store] ", to the table without an index", of("insert one " store "|" at, "insert one bench.bare|" at), "%10.2f", 1.5, 1)
