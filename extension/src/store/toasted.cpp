@@ -6,6 +6,7 @@ extern "C" {
 #include "access/detoast.h"
 #include "access/heaptoast.h"
 #include "access/toast_internals.h"
+#include "catalog/pg_am.h"
 }
 
 namespace tenancy::store {
@@ -51,17 +52,17 @@ public:
 
     Relation heap() const noexcept { return m_heap; }
 
-    /// @returns whether the chunks are as many as they should be
+    /// @returns false when there are fewer chunks than there should be
     bool find(Oid value, ItemPointerData* places, int chunks) {
         ScanKeyData key;
         ScanKeyInit(&key, chunk_id, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(value));
         index_rescan(m_scan, &key, 1, nullptr, 0);
-        int found = 0;
-        while (ItemPointer place = index_getnext_tid(m_scan, ForwardScanDirection)) {
-            if (found == chunks) return false;
-            places[found++] = *place;
+        for (int i = 0; i < chunks; ++i) {
+            ItemPointer place = index_getnext_tid(m_scan, ForwardScanDirection);
+            if (place == nullptr) return false;
+            places[i] = *place;
         }
-        return found == chunks;
+        return true;
     }
 
 private:
@@ -100,9 +101,10 @@ void read_some(Datum* values, std::size_t count, Oid relation, Snapshot snapshot
     ItemPointerData places[at_once][most_chunks];
     bool are_found[at_once];
     toast_table table{relation, snapshot};
+    bool is_heap = table.heap()->rd_rel->relam == HEAP_TABLE_AM_OID;
     for (std::size_t i = 0; i < count; ++i) {
         struct varatt_external pointer = pointer_of(values[i]);
-        are_found[i] = table.find(pointer.va_valueid, places[i], chunks_of(pointer));
+        are_found[i] = is_heap && table.find(pointer.va_valueid, places[i], chunks_of(pointer));
     }
     // Each step asks for what the next one reads, of all values, before any of it is waited for.
     page_reader pages{table.heap(), snapshot, false};
