@@ -1,6 +1,6 @@
 -- Embeddings wherever they lie score the same: in the row, outside of it in one piece or several, compressed, in partitions.
 BEGIN;
-SELECT plan(19);
+SELECT plan(23);
 
 SELECT test_helpers.make_tenants();
 SELECT test_helpers.make_role('app');
@@ -70,6 +70,19 @@ SAVEPOINT before;
 UPDATE c1_chunks SET embedding = (SELECT q * q FROM asked WHERE corpus = 'c1') WHERE chunk_index = 7;
 ROLLBACK TO before;
 SELECT is(pg_temp.wrong(k, 20), 0::bigint, 'written in the same transaction') FROM kinds k WHERE corpus = 'c1';
+
+
+-- Where values lay when they were last read is not where they lie for ever.
+SELECT is(pg_temp.wrong(k, 250), 0::bigint, 'read once more') FROM kinds k WHERE corpus = 'c1';
+UPDATE c1_chunks SET embedding = embedding * embedding;
+SELECT is(pg_temp.wrong(k, 250), 0::bigint, 'all written anew') FROM kinds k WHERE corpus = 'c1';
+ROLLBACK TO before;
+SELECT is(pg_temp.wrong(k, 250), 0::bigint, 'and rolled back') FROM kinds k WHERE corpus = 'c1';
+SELECT test_helpers.act_as_superuser();
+TRUNCATE c1_chunks;
+SELECT count(*) FROM (SELECT pg_temp.fill(k) FROM kinds k WHERE corpus = 'c1') f;
+SELECT test_helpers.act_as('app', test_helpers.a());
+SELECT is(pg_temp.wrong(k, 250), 0::bigint, 'in other files') FROM kinds k WHERE corpus = 'c1';
 
 SELECT * FROM finish();
 ROLLBACK;

@@ -68,9 +68,13 @@ void page_reader::prefetch(int place) const {
 
 Buffer page_reader::announce(const ItemPointerData& place) const {
     Buffer met = ReadBuffer(m_heap, ItemPointerGetBlockNumber(&place));
-    __builtin_prefetch(BufferGetPage(met));
+    announce_page(met);
     ReleaseBuffer(met);
     return met;
+}
+
+void page_reader::announce_page(Buffer met) {
+    if (!BufferIsLocal(met)) __builtin_prefetch(BufferGetPage(met));
 }
 
 void page_reader::announce_row(const ItemPointerData& place, Buffer met) {
@@ -113,9 +117,24 @@ bool page_reader::fetch(ItemPointerData place, HeapTupleData& tuple) {
 }
 
 bool page_reader::fetch_known(ItemPointerData place, HeapTupleData& tuple, Buffer met) {
+    release();
+    m_pinned = read(ItemPointerGetBlockNumber(&place), met);
+    return is_seen(place, tuple);
+}
+
+bool page_reader::fetch_met(ItemPointerData place, HeapTupleData& tuple, Buffer met) {
+    release();
+    if (!ReadRecentBuffer(m_heap->tenancy_locator, MAIN_FORKNUM, ItemPointerGetBlockNumber(&place), met)) return false;
+    m_pinned = met;
+    return is_seen(place, tuple);
+}
+
+void page_reader::release() {
     if (BufferIsValid(m_pinned)) ReleaseBuffer(m_pinned);
     m_pinned = InvalidBuffer;
-    m_pinned = read(ItemPointerGetBlockNumber(&place), met);
+}
+
+bool page_reader::is_seen(ItemPointerData place, HeapTupleData& tuple) {
     if (m_trusts_hints && is_seen_at_once(place, tuple)) return true;
     LockBuffer(m_pinned, BUFFER_LOCK_SHARE);
     bool is_seen = heap_hot_search_buffer(&place, m_heap, m_pinned, m_snapshot, &tuple, nullptr, true);
@@ -150,10 +169,7 @@ bool page_reader::is_seen_at_once(const ItemPointerData& place, HeapTupleData& t
     return true;
 }
 
-void page_reader::close() {
-    if (BufferIsValid(m_pinned)) ReleaseBuffer(m_pinned);
-    m_pinned = InvalidBuffer;
-}
+void page_reader::close() { release(); }
 
 table::table(const char* name, const char* index, LOCKMODE mode) : m_mode{mode} {
     Oid schema = get_namespace_oid("tenancy", false);

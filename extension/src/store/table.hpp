@@ -60,8 +60,15 @@ public:
 
     /// Have the page of a place on its way to the processor. @returns where it is
     Buffer announce(const ItemPointerData& place) const;
+    static void announce_page(Buffer met);
     /// And then the row in it: a guess, which must not be relied on, as nothing holds the page.
     static void announce_row(const ItemPointerData& place, Buffer met);
+
+    /// As fetch_known() for a place that may be out of date, even beyond the table's end: only where its page is still in
+    /// the buffer where it was met.
+    bool fetch_met(ItemPointerData place, HeapTupleData& tuple, Buffer met);
+    /// Where the last row's page is.
+    Buffer pinned() const noexcept { return m_pinned; }
 
     void close();
 
@@ -70,6 +77,8 @@ private:
     /// So many pages ahead a page is asked for: long enough to come, not so long that it has gone again.
     static constexpr int ahead = 2;
 
+    void release();
+    bool is_seen(ItemPointerData place, HeapTupleData& tuple);
     bool is_seen_at_once(const ItemPointerData& place, HeapTupleData& tuple) const;
     void prefetch(int place) const;
     Buffer read(BlockNumber block, Buffer met) const;

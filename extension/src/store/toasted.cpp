@@ -32,97 +32,147 @@ int chunks_of(const struct varatt_external& pointer) {
     return (size_of(pointer) - 1) / static_cast<int>(TOAST_MAX_CHUNK_SIZE) + 1;
 }
 
-/// A toast table and a scan of its index, open for values one after the other.
+/// Where the session last found a chunk. What lies there by now is looked at again, and says whose it is.
+struct known_chunk {
+    decltype(RelationData::tenancy_locator) locator;
+    Oid value;
+    int number;
+    ItemPointerData place;
+    Buffer buffer;
+};
+
+/// Some thousand chunks, one of those whose numbers fall together.
+known_chunk& known_of(Oid value, int number) {
+    static known_chunk known[4096];
+    return known[((value * 16 + static_cast<std::uint32_t>(number)) * 0x9e3779b1u) >> 20];
+}
+
+/// A value on its way: where its chunks are, and in which buffers as far as that is known.
+struct wanted_value {
+    struct varatt_external pointer;
+    int chunks;
+    bool is_known; ///< from before, so the places may be wrong
+    ItemPointerData places[most_chunks];
+    Buffer buffers[most_chunks];
+};
+
+/// A toast table, and a scan of its index where that is needed, open for values one after the other.
 class toast_table {
 public:
-    toast_table(Oid relation, Snapshot snapshot) : m_heap{table_open(relation, AccessShareLock)} {
-        int valid = toast_open_indexes(m_heap, AccessShareLock, &m_indexes, &m_index_count);
-#if PG_VERSION_NUM >= 180000
-        m_scan = index_beginscan(m_heap, m_indexes[valid], snapshot, nullptr, 1, 0);
-#else
-        m_scan = index_beginscan(m_heap, m_indexes[valid], snapshot, 1, 0);
-#endif
-    }
+    toast_table(Oid relation, Snapshot snapshot)
+        : m_snapshot{snapshot}, m_heap{table_open(relation, AccessShareLock)}, m_pages{m_heap, snapshot, false} {}
 
     void close() {
-        index_endscan(m_scan);
-        toast_close_indexes(m_indexes, m_index_count, AccessShareLock);
+        m_pages.close();
+        if (m_scan) {
+            index_endscan(m_scan);
+            toast_close_indexes(m_indexes, m_index_count, AccessShareLock);
+        }
         table_close(m_heap, AccessShareLock);
     }
 
-    Relation heap() const noexcept { return m_heap; }
+    bool is_heap() const noexcept { return m_heap->rd_rel->relam == HEAP_TABLE_AM_OID; }
 
-    /// @returns false when there are fewer chunks than there should be
-    bool find(Oid value, ItemPointerData* places, int chunks) {
-        ScanKeyData key;
-        ScanKeyInit(&key, chunk_id, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(value));
-        index_rescan(m_scan, &key, 1, nullptr, 0);
-        for (int i = 0; i < chunks; ++i) {
-            ItemPointer place = index_getnext_tid(m_scan, ForwardScanDirection);
-            if (place == nullptr) return false;
-            places[i] = *place;
+    /// Say where the chunks are, and ask for the pages. @returns false when there are fewer than there should be
+    bool find(wanted_value& value) {
+        value.is_known = true;
+        for (int i = 0; i < value.chunks; ++i) {
+            const known_chunk& known = known_of(value.pointer.va_valueid, i);
+            if (known.value != value.pointer.va_valueid || known.number != i || !BufferIsValid(known.buffer) ||
+                std::memcmp(&known.locator, &m_heap->tenancy_locator, sizeof known.locator) != 0)
+                return look_up(value);
+            value.places[i] = known.place;
+            value.buffers[i] = known.buffer;
+            page_reader::announce_page(known.buffer);
         }
         return true;
     }
 
+    /// Copy the chunks. @returns null when they are not what the pointer says
+    Datum read(wanted_value& value) {
+        Datum whole = assemble(value);
+        if (whole == Datum{0} && value.is_known && look_up(value)) whole = assemble(value);
+        return whole;
+    }
+
 private:
+    bool look_up(wanted_value& value) {
+        if (m_scan == nullptr) open_index();
+        value.is_known = false;
+        ScanKeyData key;
+        ScanKeyInit(&key, chunk_id, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(value.pointer.va_valueid));
+        index_rescan(m_scan, &key, 1, nullptr, 0);
+        for (int i = 0; i < value.chunks; ++i) {
+            ItemPointer place = index_getnext_tid(m_scan, ForwardScanDirection);
+            if (place == nullptr) return false;
+            value.places[i] = *place;
+            value.buffers[i] = m_pages.announce(*place);
+        }
+        return true;
+    }
+
+    void open_index() {
+        int valid = toast_open_indexes(m_heap, AccessShareLock, &m_indexes, &m_index_count);
+#if PG_VERSION_NUM >= 180000
+        m_scan = index_beginscan(m_heap, m_indexes[valid], m_snapshot, nullptr, 1, 0);
+#else
+        m_scan = index_beginscan(m_heap, m_indexes[valid], m_snapshot, 1, 0);
+#endif
+    }
+
+    Datum assemble(wanted_value& of) {
+        int size = size_of(of.pointer);
+        auto* value = static_cast<struct varlena*>(palloc(size + VARHDRSZ));
+        SET_VARSIZE(value, size + VARHDRSZ);
+        for (int i = 0, done = 0; i < of.chunks; ++i) {
+            HeapTupleData tuple;
+            bool is_there = of.is_known ? m_pages.fetch_met(of.places[i], tuple, of.buffers[i])
+                                        : m_pages.fetch_known(of.places[i], tuple, of.buffers[i]);
+            if (!is_there) return Datum{0};
+            Datum values[3];
+            bool nulls[3];
+            heap_deform_tuple(&tuple, RelationGetDescr(m_heap), values, nulls);
+            auto* data = reinterpret_cast<struct varlena*>(DatumGetPointer(values[chunk_data - 1]));
+            int expected = Min(size - done, static_cast<int>(TOAST_MAX_CHUNK_SIZE));
+            if (DatumGetObjectId(values[chunk_id - 1]) != of.pointer.va_valueid ||
+                DatumGetInt32(values[chunk_seq - 1]) != i || VARATT_IS_EXTENDED(data) ||
+                static_cast<int>(VARSIZE(data) - VARHDRSZ) != expected)
+                return Datum{0};
+            std::memcpy(VARDATA(value) + done, VARDATA(data), static_cast<std::size_t>(expected));
+            done += expected;
+            known_of(of.pointer.va_valueid, i) = {m_heap->tenancy_locator, of.pointer.va_valueid, i, of.places[i],
+                                                  m_pages.pinned()};
+        }
+        return PointerGetDatum(value);
+    }
+
+    Snapshot m_snapshot;
     Relation m_heap;
-    Relation* m_indexes;
-    int m_index_count;
-    IndexScanDesc m_scan;
+    page_reader m_pages;
+    Relation* m_indexes = nullptr;
+    int m_index_count = 0;
+    IndexScanDesc m_scan = nullptr;
 };
 
-/// Copy the chunks of a value. @returns null when they are not what its pointer says
-Datum assemble(page_reader& pages, TupleDesc descriptor, const struct varatt_external& pointer,
-               const ItemPointerData* places, Buffer first) {
-    int size = size_of(pointer);
-    auto* value = static_cast<struct varlena*>(palloc(size + VARHDRSZ));
-    SET_VARSIZE(value, size + VARHDRSZ);
-    for (int i = 0, done = 0; done < size; ++i) {
-        HeapTupleData tuple;
-        if (!pages.fetch_known(places[i], tuple, i == 0 ? first : InvalidBuffer)) return Datum{0};
-        Datum values[3];
-        bool nulls[3];
-        heap_deform_tuple(&tuple, descriptor, values, nulls);
-        auto* data = reinterpret_cast<struct varlena*>(DatumGetPointer(values[chunk_data - 1]));
-        if (DatumGetObjectId(values[chunk_id - 1]) != pointer.va_valueid || DatumGetInt32(values[chunk_seq - 1]) != i ||
-            VARATT_IS_EXTENDED(data))
-            return Datum{0};
-        int expected = Min(size - done, static_cast<int>(TOAST_MAX_CHUNK_SIZE));
-        if (static_cast<int>(VARSIZE(data) - VARHDRSZ) != expected) return Datum{0};
-        std::memcpy(VARDATA(value) + done, VARDATA(data), static_cast<std::size_t>(expected));
-        done += expected;
-    }
-    return PointerGetDatum(value);
-}
-
-/// All of one toast table.
+/// All of one toast table. Each step asks for what the next one reads, of all values, before any of it is waited for.
 void read_some(Datum* values, std::size_t count, Oid relation, Snapshot snapshot) {
-    ItemPointerData places[at_once][most_chunks];
+    wanted_value wanted[at_once];
     bool are_found[at_once];
     toast_table table{relation, snapshot};
-    bool is_heap = table.heap()->rd_rel->relam == HEAP_TABLE_AM_OID;
     for (std::size_t i = 0; i < count; ++i) {
-        struct varatt_external pointer = pointer_of(values[i]);
-        are_found[i] = is_heap && table.find(pointer.va_valueid, places[i], chunks_of(pointer));
+        wanted[i].pointer = pointer_of(values[i]);
+        wanted[i].chunks = chunks_of(wanted[i].pointer);
+        are_found[i] = table.is_heap() && table.find(wanted[i]);
     }
-    // Each step asks for what the next one reads, of all values, before any of it is waited for.
-    page_reader pages{table.heap(), snapshot, false};
-    Buffer met[at_once] = {};
     for (std::size_t i = 0; i < count; ++i)
-        if (are_found[i]) met[i] = pages.announce(places[i][0]);
-    for (std::size_t i = 0; i < count; ++i)
-        if (are_found[i]) page_reader::announce_row(places[i][0], met[i]);
+        if (are_found[i]) page_reader::announce_row(wanted[i].places[0], wanted[i].buffers[0]);
     for (std::size_t i = 0; i < count; ++i) {
-        Datum whole = are_found[i]
-                          ? assemble(pages, RelationGetDescr(table.heap()), pointer_of(values[i]), places[i], met[i])
-                          : Datum{0};
+        Datum whole = are_found[i] ? table.read(wanted[i]) : Datum{0};
         // What is wrong with it, PostgreSQL says.
         if (whole == Datum{0})
             whole = PointerGetDatum(detoast_attr(reinterpret_cast<struct varlena*>(DatumGetPointer(values[i]))));
         values[i] = whole;
     }
-    pages.close();
     table.close();
 }
 
