@@ -198,11 +198,14 @@ void compare(history& of, const std::set<unsigned>* wanted) {
     }
 }
 
-/// Of words alone, which take another way: three of any, the first ones in many chunks and the last ones in few.
+/// Of single words, which take another way: three of any, the first ones in many chunks and the last ones in few; sometimes one
+/// that must not stand.
 void compare_plain(history& of) {
     std::set<unsigned> words;
     while (words.size() < 3)
         words.insert(static_cast<unsigned>(of.random() % 20));
+    unsigned unwanted = of.random() % 2 ? 20 : static_cast<unsigned>(of.random() % 20);
+    auto is_forbidden = [&](const text& chunk) { return std::count(chunk.begin(), chunk.end(), unwanted) > 0; };
     query_shape query;
     search::bm25_statistics statistics{3};
     auto frequencies_in = [&](const text& chunk) {
@@ -213,10 +216,16 @@ void compare_plain(history& of) {
         std::swap(result[0], result[2]);
         return result;
     };
-    for (unsigned word : words)
+    std::set<unsigned> lexemes{words};
+    if (unwanted < 20) lexemes.insert(unwanted);
+    for (unsigned word : lexemes) {
         query.lexemes.push_back(name(word));
-    query.needs_places = {false, false, false};
-    query.terms = {2, 1, 0};
+        query.needs_places.push_back(false);
+    }
+    auto number_of = [&](unsigned word) { return static_cast<std::size_t>(std::distance(lexemes.begin(), lexemes.find(word))); };
+    for (auto word = words.rbegin(); word != words.rend(); ++word)
+        query.terms.push_back(number_of(*word));
+    if (unwanted < 20) query.forbidden.push_back({{number_of(unwanted)}, true, true});
     for (const auto& [number, chunk] : of.alive) {
         std::vector<std::uint32_t> frequencies = frequencies_in(chunk);
         statistics.add_chunk(chunk.size());
@@ -227,10 +236,12 @@ void compare_plain(history& of) {
     search::best_of best{1000000};
     std::vector<uuid> asked;
     std::vector<double> scores;
+    std::vector<bool> forbidden;
     for (const auto& [number, chunk] : of.alive) {
         std::vector<std::uint32_t> frequencies = frequencies_in(chunk);
         asked.push_back(id_of(number));
-        scores.push_back(scorer.score(chunk.size(), frequencies.data()));
+        scores.push_back(is_forbidden(chunk) ? 0 : scorer.score(chunk.size(), frequencies.data()));
+        forbidden.push_back(is_forbidden(chunk));
         if (scores.back() > 0) best.offer({id_of(number), scores.back()});
     }
     std::vector<ranked> right = best.take();
@@ -244,8 +255,10 @@ void compare_plain(history& of) {
     counted.finish({1, 2, 1}, {1.5, 0.6});
 
     std::vector<tally::answer> answers = counted.look_up(asked);
-    for (std::size_t i = 0; i < asked.size(); ++i)
+    for (std::size_t i = 0; i < asked.size(); ++i) {
         ASSERT_EQ(answers[i].score, scores[i]);
+        ASSERT_EQ(answers[i].is_forbidden, forbidden[i]);
+    }
     std::vector<ranked> ranking;
     std::size_t wants = 1 + of.random() % 20;
     bool is_more = true;

@@ -60,6 +60,10 @@ void segment_scores::add(const posting_cursor& list, std::size_t term, search::b
     });
 }
 
+void segment_scores::forbid(const posting_cursor& list) {
+    list.for_each([&](std::uint32_t chunk, std::uint32_t) { m_scores[chunk] = -1; });
+}
+
 void segment_scores::finish() {
     spare_lengths.put_back(std::exchange(m_lengths, {}));
     m_best.assign((m_scores.size() + in_block - 1) / in_block, 0);

@@ -27,7 +27,7 @@ private:
     std::vector<std::uint32_t> m_lengths;
 };
 
-/// The scores of all chunks of a segment for a query of plain words, summed up list by list.
+/// The scores of all chunks of a segment for a query of single words, summed up list by list.
 ///
 /// Each term adds to a chunk what bm25_scorer::score() would, in the same order: so the sums are the same to the last bit.
 class segment_scores {
@@ -40,10 +40,13 @@ public:
     /// Add a term with its postings; terms in ascending order.
     void add(const posting_cursor& list, std::size_t term, search::bm25_scorer& scorer);
 
-    /// All terms were added.
+    /// None of these chunks may be answered. After all terms.
+    void forbid(const posting_cursor& list);
+
+    /// All was added.
     void finish();
 
-    /// 0 for a chunk that holds none of the terms.
+    /// 0 for a chunk that holds none of the terms, less for one that is forbidden.
     double of(std::uint32_t chunk) const noexcept { return m_scores[chunk]; }
 
     /// Call visit(chunk, score) for the chunks that score at least so much, and more than 0, in their order. `least` may grow

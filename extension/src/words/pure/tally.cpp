@@ -17,6 +17,11 @@ void tally::restrict_to(std::vector<uuid> ids) {
     m_wanted = std::move(ids);
 }
 
+bool tally::is_plain() const noexcept {
+    return !m_is_restricted && m_query.phrases.empty() &&
+           std::all_of(m_query.forbidden.begin(), m_query.forbidden.end(), [](const condition& one) { return one.is_one_lexeme; });
+}
+
 bool tally::is_wanted(const uuid& id) const {
     return !m_is_restricted || std::binary_search(m_wanted.begin(), m_wanted.end(), id, search::key_less);
 }
@@ -123,7 +128,7 @@ void tally::go_through(std::uint32_t number, std::vector<posting_cursor> lists, 
     of.end_match = m_matches.size();
 }
 
-/// Score the chunks of a segment for plain words, the few there are one by one.
+/// Score the chunks of a segment for single words, the few there are one by one.
 void tally::sum_up(std::uint32_t number, search::bm25_scorer& scorer) {
     constexpr std::uint64_t few = 32; // as a part of all
 
@@ -139,6 +144,8 @@ void tally::sum_up(std::uint32_t number, search::bm25_scorer& scorer) {
     segment_scores& scores = of.scores.emplace(*of.from, of.head.chunks);
     for (std::size_t term = 0; term < m_query.terms.size(); ++term)
         scores.add(lists[m_query.terms[term]], term, scorer);
+    for (const condition& forbidden : m_query.forbidden)
+        scores.forbid(lists[forbidden.lexemes[0]]);
     scores.finish();
 }
 
@@ -346,8 +353,8 @@ std::vector<tally::answer> tally::look_up(const std::vector<uuid>& ids) {
             std::uint32_t first, last;
             if (!find_chunks(in, ids[place], first, last)) continue;
             for (std::uint32_t chunk = first; in.scores && chunk < last; ++chunk)
-                if (double score = in.scores->of(chunk); score > 0)
-                    versions.push_back({place, score, false, in.head.is_negative ? -1 : 1});
+                if (double score = in.scores->of(chunk); score != 0)
+                    versions.push_back({place, std::max(score, 0.0), score < 0, in.head.is_negative ? -1 : 1});
             auto found = std::lower_bound(begin, end, first, [](const match& a, std::uint32_t b) { return a.chunk < b; });
             for (; found != end && found->chunk < last; ++found)
                 add(place, *found);

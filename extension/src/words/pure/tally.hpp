@@ -17,8 +17,8 @@ namespace tenancy::words {
 /// What came counts once, what went counts negatively; the sum is what there is, whatever was put where. Nothing of a chunk that
 /// went is answered: it is taken out against its like, which has the same id, and with the same words the same score.
 ///
-/// Of plain words nothing is looked at chunk by chunk: how many chunks hold each is written beside its list, and their
-/// scores are summed up list by list. Phrases, words that must not stand and policies that hide chunks take more.
+/// Of single words nothing is looked at chunk by chunk: how many chunks hold each is written beside its list, and their
+/// scores are summed up list by list. Phrases and policies that hide chunks take more.
 ///
 /// Add everything, then finish(), then ask.
 class tally {
@@ -80,7 +80,7 @@ private:
         std::uint32_t source, chunk; ///< as of a match
     };
 
-    bool is_plain() const noexcept { return !m_is_restricted && m_query.phrases.empty() && m_query.forbidden.empty(); }
+    bool is_plain() const noexcept;
     bool is_wanted(const uuid& id) const;
     void count_all(const segment_head& head);
     void count_wanted(source& of, std::vector<bool>& wanted);
