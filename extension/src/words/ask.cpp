@@ -131,9 +131,10 @@ ask::ask(const search::corpus& of, const search::keyword_query& query, const std
             m_words->for_each_log_row(snapshot,
                                       [&](std::string_view row, const ItemPointerData&) { m_tally.add_log_row(row); });
         }
-        m_words->close();
     }
+    // It reads, too: the lists of the query's words.
     m_tally.finish(query.counts(), search::ranking_parameters());
+    if (m_words) m_words->close();
 }
 
 bool ask::more(std::size_t count, std::vector<search::ranked>& into) {
