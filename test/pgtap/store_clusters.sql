@@ -1,7 +1,7 @@
 -- A large tenant whose vectors lie in clusters is searched by the nearest of them: nearly always the same answer, and said;
 -- everything wherever those do not reach. Here "large" is set to little.
 BEGIN;
-SELECT plan(48);
+SELECT plan(52);
 SET LOCAL search_path = public, test_helpers;
 SET LOCAL tenancy.approximate_above = '64kB';
 
@@ -26,7 +26,7 @@ CREATE FUNCTION codes_of(kind integer, tenant uuid DEFAULT a()) RETURNS bigint L
 $$;
 
 -- How many of the best ten are found, on average over twenty questions, how often by clusters, and how many rows.
-CREATE FUNCTION quality(corpus text, wanted integer DEFAULT 10, OUT recall numeric, OUT by_clusters bigint, OUT rows numeric) LANGUAGE plpgsql AS $$
+CREATE FUNCTION quality(corpus text, wanted integer DEFAULT 10, first integer DEFAULT 0, OUT recall numeric, OUT by_clusters bigint, OUT rows numeric) LANGUAGE plpgsql AS $$
 DECLARE
     query vector;
     found uuid[];
@@ -37,7 +37,7 @@ DECLARE
 BEGIN
     by_clusters := 0;
     FOR i IN 1..20 LOOP
-        query := about(i * 19, 0.4);
+        query := about(first + i * 19, 0.4);
         found := ARRAY(SELECT m.chunk_id FROM tenancy.match_chunks(query, wanted, corpus => quality.corpus) m);
         by_clusters := by_clusters + (SELECT count(*) FROM tenancy.explain_match(query, wanted, corpus => quality.corpus) e WHERE e.tier = 'clusters');
         SET LOCAL tenancy.approximate_above = -1;
@@ -64,6 +64,7 @@ SELECT is(codes_of(1) + codes_of(7) + codes_of(5), 0::bigint, 'and nowhere else'
 SELECT is(codes_of(2) + codes_of(6), 8000::bigint, 'each once');
 SELECT cmp_ok((SELECT recall FROM quality(name)), '>=', 0.999, name || ': recall') FROM tenancy.corpora ORDER BY name;
 SELECT is((SELECT by_clusters || ' ' || rows::integer FROM quality(name)), '20 10', name || ': by clusters, and never short') FROM tenancy.corpora ORDER BY name;
+SELECT cmp_ok((SELECT recall FROM quality(name, 10, 5000)), '>=', 0.99, name || ': questions on what nothing is about') FROM tenancy.corpora ORDER BY name;
 SELECT ok((SELECT NOT e.exact AND e.expected_recall BETWEEN 0.99 AND 1 AND e.rows = 10 AND e.widened = 0 FROM tenancy.explain_match(about(17), corpus => 'l2') e),
     'what is not proven is said');
 SELECT is((SELECT codes FROM tenancy.explain_match(about(17), corpus => 'l2')), 8000::bigint, 'all codes are counted');
@@ -115,6 +116,9 @@ SAVEPOINT before;
 DELETE FROM tenancy.vector_blocks WHERE tenant = uuid_send(b());
 CLUSTER tenancy.vector_blocks USING vector_blocks_key;
 SELECT is((SELECT tier || ' ' || exact FROM tenancy.explain_match(about(17), corpus => 'l2')), 'codes true', 'after CLUSTER everything is read');
+SELECT fill('l2', a(), 30001, 35000);
+SELECT is((SELECT tier FROM tenancy.explain_match(about(17), corpus => 'l2')), 'clusters', 'until a statement finds it so');
+SELECT cmp_ok((SELECT recall FROM quality('l2')), '>=', 0.999, 'and makes new ones');
 SELECT is((SELECT recall || ' ' || rows::integer FROM quality('l2')), '1.00000000000000000000 10', 'and found');
 ROLLBACK TO before;
 SELECT is((SELECT tier FROM tenancy.explain_match(about(17), corpus => 'l2')), 'clusters', 'in the file of before it is as before');

@@ -139,13 +139,13 @@ TEST(vectors_rehearsal, keeps_what_it_promises) {
         promise learned = learner.learned(centres);
         ASSERT_EQ(learned.vectors, 6000u);
         ASSERT_EQ(learned.clusters, made.count());
-        double expected;
-        std::uint32_t probes = learned.probes_for(10, expected);
+        ASSERT_EQ(learned.kind_for(10), 0u);
+        std::uint32_t probes = learned.probes[0];
         ASSERT_LE(probes, made.count() / 3);
-        ASSERT_GE(expected, 0.99);
-        EXPECT_LE(probes, learned.probes_for(200, expected));
+        ASSERT_GE(learned.recall[0], 0.99f);
+        EXPECT_LE(probes, learned.probes[2]);
 
-        std::size_t hits = 0, turns = 100;
+        std::size_t hits = 0, turns = 100, standing_out = 0;
         for (std::size_t turn = 0; turn < turns; ++turn) {
             std::vector<float> asked = of.subjects[some.below(60)];
             for (float& value : asked)
@@ -162,11 +162,26 @@ TEST(vectors_rehearsal, keeps_what_it_promises) {
             for (std::size_t i = 0; i < of.rows.size(); ++i)
                 all.push_back({numbered(homes[i]), exact(by, of.rows[i], asked, 8)});
             std::partial_sort(all.begin(), all.begin() + 10, all.end(), search::ranks_before);
+            auto key_of = [&](double score) { return prepared.key_of(score); };
+            standing_out += stands_out(prepared, key_of(all[9].score), near[order[probes]]) >= learned.stands_out[0];
             for (std::size_t i = 0; i < 10; ++i)
                 for (std::uint32_t number : read)
                     hits += all[i].key == numbered(number);
         }
         EXPECT_GE(static_cast<double>(hits) / static_cast<double>(10 * turns), 0.99) << static_cast<int>(by);
+        EXPECT_GE(standing_out, 90u) << static_cast<int>(by);
+        // What is like nothing of it does not stand out.
+        for (int turn = 0; turn < 20; ++turn) {
+            std::vector<float> asked = some.gaussian(of.dims, by == metric::l2 ? 4 : 1);
+            query prepared{by, asked.data(), of.dims};
+            std::vector<float> near(6000), upper(6000);
+            compare(prepared, centres, 0, made.count(), near.data(), upper.data());
+            std::sort(near.begin(), near.begin() + static_cast<std::ptrdiff_t>(made.count()), std::greater<>{});
+            float centre = near[probes];
+            compare(prepared, of.block(), 0, 6000, near.data(), upper.data());
+            std::sort(near.begin(), near.end(), std::greater<>{});
+            EXPECT_LT(stands_out(prepared, near[9], centre), learned.stands_out[0]) << static_cast<int>(by);
+        }
     }
 }
 
@@ -181,9 +196,7 @@ TEST(vectors_rehearsal, sees_where_there_are_no_clusters) {
     learner.look_at(of.block(), made.assign(of.block()));
     promise learned = learner.learned({bytes.data(), bytes.size()});
     EXPECT_EQ(learned.clusters, 0u);
-    double expected;
-    EXPECT_EQ(learned.probes_for(1, expected), 0u);
-    EXPECT_EQ(expected, 1);
+    EXPECT_EQ(learned.kind_for(1), promise::kinds);
 }
 
 TEST(vectors_rehearsal, few_samples_promise_little) {
@@ -212,17 +225,21 @@ TEST(vectors_directory, comes_back_from_bytes) {
     learned.recall[0] = 0.999f;
     learned.recall[1] = 0.99f;
     learned.recall[2] = 1;
+    learned.stands_out[1] = -0.25f;
     std::vector<std::uint8_t> packed = pack_promise(learned);
     ASSERT_EQ(part_of(packed.data(), packed.size()), directory_part::promise);
     promise again = unpack_promise(packed.data(), packed.size());
     EXPECT_EQ(again.vectors, learned.vectors);
-    double expected;
-    EXPECT_EQ(again.probes_for(10, expected), 7u);
-    EXPECT_FLOAT_EQ(static_cast<float>(expected), 0.999f);
-    EXPECT_EQ(again.probes_for(11, expected), 30u);
-    EXPECT_EQ(again.probes_for(51, expected), 100u);
-    EXPECT_EQ(expected, 1);
-    EXPECT_EQ(again.probes_for(1000, expected), 100u);
+    for (std::size_t kind = 0; kind < promise::kinds; ++kind) {
+        EXPECT_EQ(again.probes[kind], learned.probes[kind]);
+        EXPECT_EQ(again.recall[kind], learned.recall[kind]);
+        EXPECT_EQ(again.stands_out[kind], learned.stands_out[kind]);
+    }
+    EXPECT_EQ(again.kind_for(1), 0u);
+    EXPECT_EQ(again.kind_for(10), 0u);
+    EXPECT_EQ(again.kind_for(11), 1u);
+    EXPECT_EQ(again.kind_for(51), promise::kinds);
+    EXPECT_EQ(again.kind_for(1000), promise::kinds);
     EXPECT_EQ(cluster_of(id_of_cluster(4095)), 4095u);
 }
 

@@ -61,17 +61,15 @@ void large_tenant::use(const char* tier, std::int64_t blocks, std::int64_t codes
 bool large_tenant::look_at_clusters(vectors::block_table& table, std::int32_t store, const store::tenant_key& tenant,
                                     vectors::collector& found) {
     vectors::promise learned;
-    std::uint32_t probes = 0;
-    double recall = 1;
-    bool is_of_use = false;
+    std::size_t kind = vectors::promise::kinds;
     std::int64_t blocks = 0, codes = 0;
     auto visit = [&](vectors::block_kind, const std::uint8_t* bytes, std::size_t size) {
         ++blocks;
         switch (vectors::part_of(bytes, size)) {
         case vectors::directory_part::promise:
             learned = vectors::unpack_promise(bytes, size);
-            probes = learned.probes_for(m_count, recall);
-            return is_of_use = probes < learned.clusters;
+            kind = learned.kind_for(m_count);
+            return kind < vectors::promise::kinds;
         case vectors::directory_part::members:
             codes += vectors::unpack_members(bytes, size, m_members);
             return true;
@@ -88,7 +86,9 @@ bool large_tenant::look_at_clusters(vectors::block_table& table, std::int32_t st
     };
     table.read_tenant(GetActiveSnapshot(), store, tenant.datum(), vectors::block_kind::directory,
                       vectors::block_kind::directory, visit);
-    if (!is_of_use || !is_large(codes) || probes >= m_centres.size()) return false;
+    if (kind == vectors::promise::kinds || !is_large(codes)) return false;
+    std::uint32_t probes = learned.probes[kind];
+    if (probes >= m_centres.size()) return false;
     for (const vectors::member& one : m_members)
         if (!vectors::is_of_file(one.source, table.heap())) return false;
 
@@ -109,7 +109,12 @@ bool large_tenant::look_at_clusters(vectors::block_table& table, std::int32_t st
         CHECK_FOR_INTERRUPTS();
     }
     pages.close();
-    use("clusters", blocks + static_cast<std::int64_t>(m_sources.size()), codes, true, recall);
+    blocks += static_cast<std::int64_t>(m_sources.size());
+    if (!(vectors::stands_out(m_asked, found.likely_last(), m_centres[probes].key) >= learned.stands_out[kind])) {
+        m_blocks += blocks;
+        return false;
+    }
+    use("clusters", blocks, codes, true, learned.recall[kind]);
     return true;
 }
 

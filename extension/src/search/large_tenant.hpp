@@ -19,7 +19,7 @@ public:
 
     /// Offer what pages of block_kind::clustered have.
     ///
-    /// @returns false, and has offered nothing, when they are to be read all
+    /// @returns false when they are to be read all; what was offered of them before does no harm
     bool look_at_clusters(vectors::block_table& table, std::int32_t store, const store::tenant_key& tenant,
                           vectors::collector& found);
 

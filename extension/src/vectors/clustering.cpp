@@ -31,20 +31,43 @@ bool is_bounded(const block_view& block) {
 } // namespace
 
 bool clustering::read_promise(promise& learned) {
-    bool is_there = false, is_all = true;
+    bool is_there = false;
     pg::guarded([&] {
         for_each_row(block_kind::directory, [&](const store::row& row, bool is_seen) {
             std::string_view bytes = row.bytes(block_data);
             auto* begin = reinterpret_cast<const std::uint8_t*>(bytes.data());
-            is_all = is_all && is_seen;
-            if (part_of(begin, bytes.size()) != directory_part::promise) return true;
-            learned = unpack_promise(begin, bytes.size());
-            is_there = true;
+            m_is_all_seen = m_is_all_seen && is_seen;
+            directory_part part = part_of(begin, bytes.size());
+            if (part == directory_part::promise) {
+                learned = unpack_promise(begin, bytes.size());
+                is_there = true;
+            } else if (part == directory_part::members) {
+                m_members.clear();
+                unpack_members(begin, bytes.size(), m_members);
+                for (const member& one : m_members)
+                    m_is_elsewhere = m_is_elsewhere || !is_of_file(one.source, m_table.heap());
+            }
             return true;
         });
+        for_each_row(block_kind::sketch, [&](const store::row& row, bool is_seen) {
+            std::string_view bytes = row.bytes(block_data);
+            sketch_view sketch{reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()};
+            m_is_all_seen = m_is_all_seen && is_seen;
+            m_is_elsewhere = m_is_elsewhere || (sketch.sources() > 0 && !is_of_file(sketch.source(0), m_table.heap()));
+            return m_is_all_seen && !m_is_elsewhere;
+        });
     });
-    m_is_all_seen = is_all;
     return is_there;
+}
+
+void clustering::forget() {
+    for (block_kind kind : {block_kind::clustered, block_kind::sketched})
+        if (!sees_all(kind)) return;
+    remove_all(block_kind::directory);
+    remove_all(block_kind::sketch);
+    change_kind(block_kind::clustered, block_kind::full);
+    change_kind(block_kind::sketched, block_kind::full);
+    pg::guarded([] { CommandCounterIncrement(); });
 }
 
 bool clustering::find_pages(block_kind kind, std::size_t most) {
@@ -321,6 +344,11 @@ void reduce(block_table& table, const search::corpus& of, std::int32_t store, st
     promise learned;
     bool is_learned = clusters.read_promise(learned);
     if (!clusters.is_all_seen()) return;
+    if (clusters.is_elsewhere()) {
+        clusters.forget();
+        is_learned = false;
+        learned = {};
+    }
     std::int64_t fresh = clusters.entries_of(block_kind::full);
     for (const pending_page& one : pending)
         fresh += static_cast<std::int64_t>(one.entries);
@@ -337,7 +365,8 @@ void reduce(block_table& table, const search::corpus& of, std::int32_t store, st
 void reduce_new(block_table& table, const search::corpus& of, std::int32_t store, std::string_view tenant) {
     clustering clusters{table, of, store, tenant};
     promise learned;
-    if (!clusters.read_promise(learned) || !clusters.is_all_seen() || learned.clusters == 0) return;
+    if (!clusters.read_promise(learned) || !clusters.is_all_seen() || clusters.is_elsewhere() || learned.clusters == 0)
+        return;
     if (clusters.entries_of(block_kind::full) * new_part <= static_cast<std::int64_t>(learned.vectors)) return;
     pg::guarded([] { CommandCounterIncrement(); });
     std::vector<pending_page> none;

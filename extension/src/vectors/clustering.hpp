@@ -20,6 +20,10 @@ public:
     bool read_promise(promise& learned);
     /// Whether the transaction sees all of the directory; where it does not, it must leave all as it is.
     bool is_all_seen() const noexcept { return m_is_all_seen; }
+    /// Whether the pages have been written anew by who knows nothing of this, as VACUUM FULL does: nothing says where they are.
+    bool is_elsewhere() const noexcept { return m_is_elsewhere; }
+    /// Make ordinary pages of all.
+    void forget();
 
     /// Take all pages.
     ///
@@ -52,7 +56,8 @@ private:
     void write_centres(const clusters& made);
     void write_promise(const promise& learned);
 
-    bool m_is_all_seen = true;
+    bool m_is_all_seen = true, m_is_elsewhere = false;
+    std::vector<member> m_members;
     std::vector<page> m_pages;
     std::uint64_t m_vectors = 0;
     std::vector<entry> m_entries;

@@ -83,6 +83,17 @@ void collector::drop_some() {
     m_cut = std::max(m_cut, m_last_kept.upper);
 }
 
+float collector::likely_last() const {
+    if (m_kept.size() < m_count || m_count == 0) return m_floor;
+    std::vector<float> keys;
+    keys.reserve(m_kept.size());
+    for (const candidate& one : m_kept)
+        keys.push_back(one.approximate);
+    auto last = keys.begin() + static_cast<std::ptrdiff_t>(m_count - 1);
+    std::nth_element(keys.begin(), last, keys.end(), std::greater<>{});
+    return *last;
+}
+
 void collector::end_scan(bool left_out) {
     m_left_out = left_out;
     ++m_counts.scans;

@@ -69,6 +69,10 @@ public:
     void pass_over() noexcept { m_passed_over |= m_cut > m_floor; }
     void offer(const candidate& one);
 
+    /// What the last of those that are wanted has for a key, if there were no more than was offered and codes say the truth: the
+    /// floor when fewer were.
+    float likely_last() const;
+
     /// Sort what was offered. No offer() until take() has answered 0.
     ///
     /// @param left_out whether the scan left out vectors by an estimate (see shortlist). If they are wanted after all,

@@ -4,6 +4,7 @@
 #include "vectors/pure/directory.hpp"
 #include "pure/error.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <string>
 
@@ -13,7 +14,7 @@ namespace {
 
 constexpr std::uint8_t members_magic[4] = {'T', 'V', 'M', members_format::version};
 constexpr std::uint8_t promise_magic[4] = {'T', 'V', 'P', 1};
-constexpr std::size_t checksum_at = 12, promise_size = 24 + 8 * promise::kinds;
+constexpr std::size_t checksum_at = 12, promise_size = 24 + 12 * promise::kinds;
 
 [[noreturn]] void refuse(const std::string& detail) {
     throw error(sqlstate::data_corrupted, "directory of clusters is damaged", detail,
@@ -53,14 +54,23 @@ std::uint32_t unpack_members(const std::uint8_t* bytes, std::size_t size, std::v
     return load<std::uint32_t>(bytes + 4);
 }
 
-std::uint32_t promise::probes_for(std::int64_t count, double& expected) const noexcept {
-    for (std::size_t i = 0; i < kinds; ++i)
-        if (count <= static_cast<std::int64_t>(counts[i]) && probes[i] < clusters) {
-            expected = recall[i];
-            return probes[i];
-        }
-    expected = 1;
-    return clusters;
+std::size_t promise::kind_for(std::int64_t count) const noexcept {
+    for (std::size_t kind = 0; kind < kinds; ++kind)
+        if (count <= static_cast<std::int64_t>(counts[kind]) && probes[kind] < clusters) return kind;
+    return kinds;
+}
+
+float stands_out(const query& asked, float neighbour, float centre) noexcept {
+    switch (asked.by()) {
+    case metric::cosine:
+        return neighbour - centre;
+    case metric::inner_product:
+        return (neighbour - centre) / static_cast<float>(std::max(asked.norm(), 0x1p-60));
+    case metric::l2:
+        break;
+    }
+    // Of distances, as a part of the greater.
+    return (neighbour - centre) / std::max(-centre, 0x1p-60f);
 }
 
 std::vector<std::uint8_t> pack_promise(const promise& of) {
@@ -69,8 +79,9 @@ std::vector<std::uint8_t> pack_promise(const promise& of) {
     store<std::uint64_t>(bytes.data() + 16, of.vectors);
     store<std::uint32_t>(bytes.data() + 4, of.clusters);
     for (std::size_t i = 0; i < promise::kinds; ++i) {
-        store<std::uint32_t>(bytes.data() + 24 + 8 * i, of.probes[i]);
-        store<float>(bytes.data() + 28 + 8 * i, of.recall[i]);
+        store<std::uint32_t>(bytes.data() + 24 + 12 * i, of.probes[i]);
+        store<float>(bytes.data() + 28 + 12 * i, of.recall[i]);
+        store<float>(bytes.data() + 32 + 12 * i, of.stands_out[i]);
     }
     store<std::uint32_t>(bytes.data() + checksum_at, checksum(bytes.data(), bytes.size()));
     return bytes;
@@ -83,8 +94,9 @@ promise unpack_promise(const std::uint8_t* bytes, std::size_t size) {
     of.vectors = load<std::uint64_t>(bytes + 16);
     of.clusters = load<std::uint32_t>(bytes + 4);
     for (std::size_t i = 0; i < promise::kinds; ++i) {
-        of.probes[i] = load<std::uint32_t>(bytes + 24 + 8 * i);
-        of.recall[i] = load<float>(bytes + 28 + 8 * i);
+        of.probes[i] = load<std::uint32_t>(bytes + 24 + 12 * i);
+        of.recall[i] = load<float>(bytes + 28 + 12 * i);
+        of.stands_out[i] = load<float>(bytes + 32 + 12 * i);
         if (!(of.recall[i] >= 0 && of.recall[i] <= 1)) refuse("It promises a recall of " + std::to_string(of.recall[i]) + ".");
     }
     return of;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "vectors/pure/block.hpp"
+#include "vectors/pure/query.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -43,7 +44,7 @@ std::uint32_t unpack_members(const std::uint8_t* bytes, std::size_t size, std::v
 ///     8   4  0
 ///     12  4  checksum of everything but these four bytes
 ///     16  8  vectors that there were
-///     24     for each of the counts: 4 bytes probes, 4 bytes recall
+///     24     for each of the counts: 4 bytes probes, 4 bytes recall, 4 bytes standing out
 struct promise {
     /// Neighbours that a search asks for, at most.
     static constexpr std::size_t counts[] = {10, 50, 200};
@@ -52,11 +53,16 @@ struct promise {
     std::uint64_t vectors = 0;
     std::uint32_t clusters = 0;        ///< 0 when reading some is of no use
     std::uint32_t probes[kinds] = {};  ///< clusters to read, the nearest first; all of them when fewer promise nothing
-    float recall[kinds] = {};          ///< that those promise
+    float recall[kinds] = {};          ///< that those promise, to a question like the rehearsed ones
+    float stands_out[kinds] = {};      ///< what such a question's last neighbour does at least
 
-    /// How many clusters to read for so many neighbours, and the recall of that; all and 1 beyond the greatest count.
-    std::uint32_t probes_for(std::int64_t count, double& expected) const noexcept;
+    /// Which of the counts a search for so many neighbours goes by; `kinds` when it must read all clusters.
+    std::size_t kind_for(std::int64_t count) const noexcept;
 };
+
+/// How much nearer a neighbour is than the centre of the nearest cluster that was not read, by keys. Where it is not,
+/// the question is unlike the vectors, and nothing says that its neighbours are in the clusters with the nearest centres.
+float stands_out(const query& asked, float neighbour, float centre) noexcept;
 
 std::vector<std::uint8_t> pack_promise(const promise& of);
 /// @throws error XX001 when the bytes are no promise

@@ -13,6 +13,9 @@ namespace {
 /// The share of neighbours that is to be found. Wanted is 0.999 of what real questions have, which are not of the sample.
 constexpr double wanted = 0.9995;
 
+/// The share of questions like these that are searched in all clusters, for their neighbours stand out so little.
+constexpr double set_aside = 0.005;
+
 /// More clusters than the sample needs.
 std::uint32_t with_margin(std::uint32_t probes, std::uint32_t clusters) noexcept {
     return std::min(clusters, probes + probes / 2 + std::max<std::uint32_t>(8, clusters / 100));
@@ -73,6 +76,12 @@ promise rehearsal::learned(const block_view& centres) const {
     made.vectors = m_vectors;
     made.clusters = static_cast<std::uint32_t>(centres.count());
     std::vector<std::uint32_t> ranks[promise::kinds];
+    // Of each question: the keys of the centres in order, and its neighbours with the ranks of their clusters, best first.
+    struct rehearsed {
+        std::vector<float> centres;
+        std::vector<neighbour> nearest;
+    };
+    std::vector<rehearsed> all_questions;
     std::vector<float> near(centres.count()), upper(centres.count());
     std::vector<std::uint32_t> order(centres.count()), rank_of(centres.count());
     for (const question& each : m_questions) {
@@ -82,11 +91,17 @@ promise rehearsal::learned(const block_view& centres) const {
         std::sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) { return near[a] > near[b]; });
         for (std::uint32_t rank = 0; rank < order.size(); ++rank)
             rank_of[cluster_of(centres.id(order[rank]))] = rank;
-        std::vector<neighbour> nearest = each.nearest;
-        std::sort(nearest.begin(), nearest.end(), [](const neighbour& a, const neighbour& b) { return a.key > b.key; });
+        rehearsed one{{}, each.nearest};
+        std::sort(one.nearest.begin(), one.nearest.end(),
+                  [](const neighbour& a, const neighbour& b) { return a.key > b.key; });
+        for (neighbour& of : one.nearest)
+            of.cluster = rank_of[of.cluster];
+        for (std::uint32_t number : order)
+            one.centres.push_back(near[number]);
         for (std::size_t kind = 0; kind < promise::kinds; ++kind)
-            for (std::size_t i = 0; i < std::min(nearest.size(), promise::counts[kind]); ++i)
-                ranks[kind].push_back(rank_of[nearest[i].cluster]);
+            for (std::size_t i = 0; i < std::min(one.nearest.size(), promise::counts[kind]); ++i)
+                ranks[kind].push_back(one.nearest[i].cluster);
+        all_questions.push_back(std::move(one));
     }
     for (std::size_t kind = 0; kind < promise::kinds; ++kind) {
         std::vector<std::uint32_t>& all = ranks[kind];
@@ -100,6 +115,18 @@ promise rehearsal::learned(const block_view& centres) const {
         made.probes[kind] = probes;
         auto hits = static_cast<std::size_t>(std::lower_bound(all.begin(), all.end(), probes) - all.begin());
         made.recall[kind] = static_cast<float>(share_at_least(hits, all.size()));
+        std::vector<float> out;
+        for (std::size_t i = 0; i < all_questions.size(); ++i) {
+            const rehearsed& one = all_questions[i];
+            std::size_t left = promise::counts[kind];
+            for (const neighbour& of : one.nearest)
+                if (of.cluster < probes && --left == 0) {
+                    out.push_back(stands_out(m_questions[i].asked, of.key, one.centres[probes]));
+                    break;
+                }
+        }
+        std::sort(out.begin(), out.end());
+        if (!out.empty()) made.stands_out[kind] = out[static_cast<std::size_t>(set_aside * static_cast<double>(out.size()))];
     }
     // Few neighbours are what is asked for most.
     if (made.probes[0] == made.clusters) made.clusters = 0;
