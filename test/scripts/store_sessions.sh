@@ -206,6 +206,45 @@ done
 prepared() { cat "$work/preparer"; ((statuses[6] == 0)); }
 ok "transactions are prepared, and ended, too" prepared
 ok "and afterwards the same is found" sql -c 'SET tenancy.approximate_above = -1' -c 'CALL compare(2, 0, 0)'
+
+# The same while somebody takes tenants' parts of the stores away and makes them anew, and builds whole stores in steps.
+looks_after() {
+    local until=$((SECONDS + seconds)) corpus tenant
+    while ((SECONDS < until)); do
+        corpus=c$((RANDOM % 6)) tenant="(SELECT id FROM tenancy.tenants WHERE slug = '$( ((RANDOM % 2)) && echo a || echo b)')"
+        case $((RANDOM % 4)) in
+        0) sql -c "CALL tenancy.rebuild_corpus('$corpus', $((200 + RANDOM % 800)))" ;;
+        1) sql -c "SELECT tenancy.prewarm_tenant($tenant, '$corpus')" ;;
+        *) sql -c "SELECT tenancy.freeze_tenant($tenant, '$corpus')" -c "SELECT pg_sleep(0.1)" -c "SELECT tenancy.unfreeze_tenant($tenant, '$corpus')" ;;
+        esac || return
+    done
+}
+pids=() statuses=()
+for number in 1 2 3; do
+    (PGOPTIONS="$PGOPTIONS -c default_transaction_isolation=$( ((number < 3)) && echo 'read\ committed' || echo 'repeatable\ read')" seeded $((10 + number)) "CALL work($number, $seconds)" >"$work/writer$number" 2>&1) &
+    pids+=($!)
+done
+(PGOPTIONS="$PGOPTIONS -c tenancy.approximate_above=-1" seeded 14 "CALL compare($seconds, 0, 0)" >"$work/reader" 2>&1) &
+pids+=($!)
+looks_after >"$work/operator" 2>&1 &
+pids+=($!)
+for pid in "${pids[@]}"; do
+    wait "$pid"
+    statuses+=($?)
+done
+for number in 1 2 3; do
+    ok "writer $number ends without an error beside an operator" ended
+done
+agreed() { cut -c1-500 "$work/reader"; ((statuses[3] == 0)); }
+ok "a reader finds what the rows say" agreed
+operated() { cat "$work/operator"; ((statuses[4] == 0)); }
+ok "tenants are frozen and unfrozen, stores are built" operated
+ok "and afterwards the same is found" sql -c 'SET tenancy.approximate_above = -1' -c 'CALL compare(2, 0, 0)'
+whole() {
+    sql <<<"SELECT format('SELECT tenancy.prewarm_tenant(%L, %L)', t.id, 'c' || k) FROM tenancy.tenants t, generate_series(0, 5) k WHERE t.slug IN ('a', 'b') \gexec"
+}
+ok "all that the stores have is sound" whole
+
 # Whoever wrote last may have left the packing to somebody who was at it; the next statement need not.
 sql <<<"SELECT format('INSERT INTO c%s_chunks (tenant_id, document_id, chunk_index, content, embedding) SELECT tenant_id, id, nextval(''places''), random_text(), random_vector() FROM c%1\$s_documents WHERE id = %L', k, '00000000-0000-4000-8000-000000000001') FROM generate_series(0, 5) k \\gexec" || exit 1
 tidy() { ! sql -c 'SELECT store, tenant, count(*) FROM tenancy.vector_blocks WHERE kind = 2 GROUP BY 1, 2 HAVING count(*) > 32' | grep .; }
