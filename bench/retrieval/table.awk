@@ -58,7 +58,7 @@ END {
         if (part[2] >= 10000) line(text "times the time of a bare int8 loop", of(ours, "int8 loop|" at), "%10.2f", 2, 1)
         tell(text "our scan in memory to the bare int8 loop", of("our scan in memory|" at, "int8 loop|" at), "%10.2f")
         tell(text "as the server answers to our scan in memory", of(ours, "our scan in memory|" at), "%10.2f")
-        line(text "as the application to as the owner", of(ours, "owner|" at), "%10.2f", 1.1, 1)
+        line(text "as the application to as the owner", of("as app|" at, "as owner|" at), "%10.2f", 1.1, 1)
     }
     for (p = 1; p <= n_places; p++) {
         split(places[p], part, "|")
