@@ -183,9 +183,12 @@ void table::close() {
     LOCKMODE given_back = m_mode == AccessShareLock ? m_mode : NoLock;
     index_close(m_index, given_back);
     table_close(m_heap, given_back);
+    m_heap = nullptr;
 }
 
 IndexScanDesc table::begin(Snapshot snapshot, ScanKey keys, int count) {
+    // What it had open may still look well in memory that is free.
+    if (m_heap == nullptr) elog(ERROR, "the table of a store is closed");
 #if PG_VERSION_NUM >= 180000
     IndexScanDesc found = index_beginscan(m_heap, m_index, snapshot, nullptr, count, 0);
 #else
