@@ -97,24 +97,32 @@ bool large_tenant::look_at_clusters(vectors::block_table& table, std::int32_t st
     m_is_near.assign(learned.clusters, false);
     for (std::uint32_t i = 0; i < probes; ++i)
         if (m_centres[i].number < learned.clusters) m_is_near[m_centres[i].number] = true;
-    for (const vectors::member& one : m_members)
-        if (one.cluster < learned.clusters && m_is_near[one.cluster]) m_sources.push_back(one.source);
-    // One page may have some of the clusters; in the order of places, it is read once.
-    std::sort(m_sources.begin(), m_sources.end());
-    m_sources.erase(std::unique(m_sources.begin(), m_sources.end()), m_sources.end());
-
     known_pages pages{table, store, tenant, vectors::block_kind::clustered};
-    for (std::uint64_t source : m_sources) {
-        pages.read(source, [&](const vectors::block_view& block) { vectors::scan(m_asked, block, source, found); });
-        CHECK_FOR_INTERRUPTS();
+    auto read = [&](bool near) {
+        m_sources.clear();
+        for (const vectors::member& one : m_members)
+            if ((one.cluster < learned.clusters && m_is_near[one.cluster]) == near) m_sources.push_back(one.source);
+        // One page may have some of the clusters; in the order of places, it is read once.
+        std::sort(m_sources.begin(), m_sources.end());
+        m_sources.erase(std::unique(m_sources.begin(), m_sources.end()), m_sources.end());
+        for (std::uint64_t source : m_sources) {
+            if (!near && std::binary_search(m_read.begin(), m_read.end(), source)) continue;
+            pages.read(source, [&](const vectors::block_view& block) { vectors::scan(m_asked, block, source, found); });
+            ++blocks;
+            CHECK_FOR_INTERRUPTS();
+        }
+    };
+    read(true);
+    if (vectors::stands_out(m_asked, found.likely_last(), m_centres[probes].key) >= learned.stands_out[kind]) {
+        use("clusters", blocks, codes, true, learned.recall[kind]);
+    } else {
+        // Every page of a cluster is named in the directory.
+        m_read.swap(m_sources);
+        read(false);
+        m_blocks += blocks;
+        m_codes += codes;
     }
     pages.close();
-    blocks += static_cast<std::int64_t>(m_sources.size());
-    if (!(vectors::stands_out(m_asked, found.likely_last(), m_centres[probes].key) >= learned.stands_out[kind])) {
-        m_blocks += blocks;
-        return false;
-    }
-    use("clusters", blocks, codes, true, learned.recall[kind]);
     return true;
 }
 

@@ -19,7 +19,7 @@ public:
 
     /// Offer what pages of block_kind::clustered have.
     ///
-    /// @returns false when they are to be read all; what was offered of them before does no harm
+    /// @returns false, and has offered nothing, when they are to be read all
     bool look_at_clusters(vectors::block_table& table, std::int32_t store, const store::tenant_key& tenant,
                           vectors::collector& found);
 
@@ -27,7 +27,7 @@ public:
     bool look_at_sketches(vectors::block_table& table, std::int32_t store, const store::tenant_key& tenant,
                           vectors::collector& found);
 
-    const char* tier() const noexcept { return m_tier; }        ///< null when neither was of use
+    const char* tier() const noexcept { return m_tier; }        ///< null when nothing was left out
     std::int64_t blocks() const noexcept { return m_blocks; }   ///< rows of the store that were read
     std::int64_t codes() const noexcept { return m_codes; }     ///< in the pages that were looked at or ruled out
     bool has_left_out() const noexcept { return m_left_out; }   ///< what may yet belong to the answer
@@ -54,7 +54,7 @@ private:
     std::vector<vectors::member> m_members;
     std::vector<float> m_keys, m_upper;
     std::vector<bool> m_is_near;
-    std::vector<std::uint64_t> m_sources;
+    std::vector<std::uint64_t> m_sources, m_read;
 };
 
 } // namespace tenancy::search
