@@ -60,6 +60,13 @@ public:
         return sum;
     }
 
+    std::size_t bytes() const noexcept {
+        std::size_t sum = 0;
+        for (std::size_t i = 0; i < m_postings.size(); ++i)
+            sum += m_postings[i].payload.size();
+        return sum;
+    }
+
     /// Call visit(chunk, frequency) for all of them, without places. It does not move.
     template <typename Visit>
     void for_each(Visit visit) const {

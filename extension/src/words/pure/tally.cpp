@@ -69,18 +69,30 @@ void tally::count_holders(bool is_negative) {
         if (m_now[term] > 0) m_holding[term] += is_negative ? -1 : 1;
 }
 
+void tally::read_lists(source& of) {
+    for (std::size_t i = 0; i < m_query.lexemes.size(); ++i)
+        of.lists.emplace_back(*of.from, m_query.lexemes[i], of.head.chunks, m_query.needs_places[i]);
+}
+
 void tally::add_segment(const segment_head& head, part_source& from) {
     auto number = static_cast<std::uint32_t>(m_sources.size());
     source& of = m_sources.emplace_back();
     of.head = head;
     of.from = &from;
     of.first_match = of.end_match = m_matches.size();
-    for (std::size_t i = 0; i < m_query.lexemes.size(); ++i)
-        of.lists.emplace_back(from, m_query.lexemes[i], head.chunks, m_query.needs_places[i]);
+    read_lists(of);
     if (is_plain()) {
         count_all(head);
         for (std::size_t term = 0; term < m_holding.size(); ++term)
             m_holding[term] += (head.is_negative ? -1 : 1) * static_cast<std::int64_t>(of.lists[m_query.terms[term]].count());
+        // A text for a query to a large tenant: most of its lists are read twice.
+        std::size_t bytes = 0;
+        for (const posting_cursor& list : of.lists)
+            bytes += list.bytes();
+        if (m_kept_bytes + bytes > most_kept_bytes)
+            of.lists = {};
+        else
+            m_kept_bytes += bytes;
         return;
     }
     std::vector<bool> wanted;
@@ -133,6 +145,7 @@ void tally::sum_up(std::uint32_t number, search::bm25_scorer& scorer) {
     constexpr std::uint64_t few = 32; // as a part of all
 
     source& of = m_sources[number];
+    if (of.lists.empty()) read_lists(of);
     std::vector<posting_cursor> lists = std::exchange(of.lists, {});
     std::uint64_t postings = 0;
     for (const posting_cursor& list : lists)

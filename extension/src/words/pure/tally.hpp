@@ -73,6 +73,7 @@ private:
     };
 
     static constexpr std::uint32_t in_log = UINT32_MAX;
+    static constexpr std::size_t most_kept_bytes = std::size_t{8} << 20;
 
     /// A hit as the ranking takes it.
     struct candidate {
@@ -84,7 +85,7 @@ private:
     bool is_wanted(const uuid& id) const;
     void count_all(const segment_head& head);
     void count_wanted(source& of, std::vector<bool>& wanted);
-    void add_lists(source& of);
+    void read_lists(source& of);
     void go_through(std::uint32_t number, std::vector<posting_cursor> lists, const std::vector<bool>& wanted);
     void sum_up(std::uint32_t number, search::bm25_scorer& scorer);
     void count_holders(bool is_negative);
@@ -103,6 +104,8 @@ private:
     std::vector<uuid> m_wanted;
     std::vector<source> m_sources;
     std::vector<uuid> m_log_ids;
+
+    std::size_t m_kept_bytes = 0; ///< of lists between add_segment() and finish()
 
     std::vector<match> m_matches;
     std::vector<std::uint16_t> m_frequencies; ///< of each match, one a term
