@@ -2,6 +2,12 @@
 
 #include "pg/guard.hpp"
 #include "search/registry.hpp"
+#include "search/spi.hpp"
+
+extern "C" {
+#include "nodes/plannodes.h"
+#include "utils/plancache.h"
+}
 
 #include <unordered_map>
 
@@ -48,8 +54,12 @@ std::string text_of(const layout& tables, statement wanted, filters given) {
         return nearest_statement(tables, given);
     case statement::distances:
         return distances_statement(tables, given);
+    case statement::distances_by_join:
+        return distances_statement(tables, given, lookup::join);
     case statement::scored:
         return scored_statement(tables, given);
+    case statement::scored_by_join:
+        return scored_statement(tables, given, lookup::join);
     case statement::words:
         return words_statement(tables, given);
     case statement::words_of:
@@ -62,6 +72,8 @@ std::string text_of(const layout& tables, statement wanted, filters given) {
         return rows_statement(tables);
     case statement::titles:
         return titles_statement(tables);
+    case statement::titles_by_join:
+        return titles_statement(tables, lookup::join);
     case statement::document:
         break;
     }
@@ -71,11 +83,14 @@ std::string text_of(const layout& tables, statement wanted, filters given) {
 bool is_by_key(statement wanted) {
     switch (wanted) {
     case statement::distances:
+    case statement::distances_by_join:
     case statement::scored:
+    case statement::scored_by_join:
     case statement::words_of:
     case statement::passing:
     case statement::rows:
     case statement::titles:
+    case statement::titles_by_join:
         return true;
     default:
         return false;
@@ -91,7 +106,9 @@ int parameter_types(statement wanted, Oid vector_type, Oid (&types)[4]) {
     case statement::nearest:
         return set({vector_type, INT8OID, JSONBOID, UUIDARRAYOID});
     case statement::distances:
+    case statement::distances_by_join:
     case statement::scored:
+    case statement::scored_by_join:
         return set({vector_type, UUIDARRAYOID, JSONBOID, UUIDARRAYOID});
     case statement::words:
         return set({REGCONFIGOID, JSONBOID, UUIDARRAYOID});
@@ -103,6 +120,7 @@ int parameter_types(statement wanted, Oid vector_type, Oid (&types)[4]) {
         return set({UUIDARRAYOID, JSONBOID, UUIDARRAYOID});
     case statement::rows:
     case statement::titles:
+    case statement::titles_by_join:
         return set({UUIDARRAYOID});
     case statement::document:
         break;
@@ -113,13 +131,12 @@ int parameter_types(statement wanted, Oid vector_type, Oid (&types)[4]) {
 } // namespace
 
 corpus::~corpus() {
-    for (SPIPlanPtr plan : m_plans)
-        if (plan) SPI_freeplan(plan);
+    for (const made& one : m_plans)
+        if (one.plan) SPI_freeplan(one.plan);
 }
 
 SPIPlanPtr corpus::plan(statement wanted, filters given) {
-    std::size_t filter_set = (given.metadata ? 1 : 0) + (given.documents ? 2 : 0);
-    SPIPlanPtr& slot = m_plans[static_cast<std::size_t>(wanted) * filter_sets + filter_set];
+    SPIPlanPtr& slot = of(wanted, given).plan;
     if (slot) return slot;
 
     Oid types[4];
@@ -163,6 +180,44 @@ std::shared_ptr<corpus> known_corpus(const std::string& name) {
 }
 
 } // namespace
+
+namespace {
+
+CachedPlanSource* source_of(SPIPlanPtr plan) {
+    return static_cast<CachedPlanSource*>(linitial(SPI_plan_get_plan_sources(plan)));
+}
+
+/// Whether all that a plan does is an index scan that has this parameter, an array, among its conditions.
+bool scans_by_array(PlannedStmt* planned, int parameter) {
+    if (!IsA(planned->planTree, IndexScan)) return false;
+    ListCell* cell;
+    foreach (cell, reinterpret_cast<IndexScan*>(planned->planTree)->indexqual) {
+        if (!IsA(lfirst(cell), ScalarArrayOpExpr)) continue;
+        auto* keys = static_cast<Param*>(lsecond(lfirst_node(ScalarArrayOpExpr, cell)->args));
+        if (IsA(keys, Param) && keys->paramid == parameter) return true;
+    }
+    return false;
+}
+
+} // namespace
+
+SPIPlanPtr corpus::plan_by_keys(statement wanted, filters given) {
+    SPIPlanPtr by_array = plan(wanted, given);
+    made& slot = of(wanted, given);
+    // Statistics that change, and indexes that come and go, make another plan.
+    CachedPlanSource* source = source_of(by_array);
+    if (slot.judged != source->generation || source->gplan == nullptr || !source->gplan->is_valid) {
+        prefer_indexes plans;
+        pg::guarded([&] {
+            CachedPlan* current = SPI_plan_get_cached_plan(by_array);
+            slot.is_by_keys = current != nullptr && scans_by_array(linitial_node(PlannedStmt, current->stmt_list),
+                                                                   wanted == statement::titles ? 1 : 2);
+            if (current) ReleaseCachedPlan(current, CurrentResourceOwner);
+        });
+        slot.judged = source->generation;
+    }
+    return slot.is_by_keys ? by_array : plan(static_cast<statement>(static_cast<std::size_t>(wanted) + 1), given);
+}
 
 std::shared_ptr<corpus> open_corpus(const std::string& name) {
     for (;;) {

@@ -11,7 +11,10 @@
 namespace tenancy::search {
 
 /// The statements that a corpus is read by.
-enum class statement : std::size_t { nearest, distances, scored, words, words_of, visible, passing, rows, titles, document };
+enum class statement : std::size_t {
+    nearest, distances, distances_by_join, scored, scored_by_join, words, words_of, visible, passing, rows, titles,
+    titles_by_join, document
+};
 
 /// Columns of the chunks table by their plain names; an empty one is not there.
 struct column_names {
@@ -46,9 +49,24 @@ public:
     /// The plan of a statement, prepared when it is first wanted. Needs an SPI connection.
     SPIPlanPtr plan(statement wanted, filters given = {});
 
+    /// The plan of a statement that looks rows up by an array of keys, or by a join where the planner makes nothing good
+    /// of the array. Only `distances`, `scored` and `titles`, which the one by a join follows.
+    SPIPlanPtr plan_by_keys(statement wanted, filters given = {});
+
 private:
-    static constexpr std::size_t statements = 10, filter_sets = 4;
-    std::array<SPIPlanPtr, statements * filter_sets> m_plans{};
+    static constexpr std::size_t statements = 13, filter_sets = 4;
+
+    struct made {
+        SPIPlanPtr plan = nullptr;
+        int judged = -1; ///< generation of the plan that is_by_keys is said of
+        bool is_by_keys = false;
+    };
+    made& of(statement wanted, filters given) {
+        std::size_t filter_set = (given.metadata ? 1 : 0) + (given.documents ? 2 : 0);
+        return m_plans[static_cast<std::size_t>(wanted) * filter_sets + filter_set];
+    }
+
+    std::array<made, statements * filter_sets> m_plans{};
 };
 
 /// Find a corpus by name.

@@ -38,7 +38,7 @@ void read_titles(corpus& of, std::vector<titled>& documents) {
     for_each_chunk_of_keys(keys, [&](Datum ids) {
         parameters given;
         given.set(0, ids);
-        for_each_slot_by_key(of.plan(statement::titles), given, 1, [&](TupleTableSlot* slot) {
+        for_each_slot_by_key(of.plan_by_keys(statement::titles), given, 1, [&](TupleTableSlot* slot) {
             slot_getallattrs(slot);
             uuid key = uuid_of(slot->tts_values[0]);
             auto at = std::lower_bound(documents.begin(), documents.end(), key,

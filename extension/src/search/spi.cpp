@@ -18,11 +18,16 @@ void finish_spi() {
 
 Datum array_of(const uuid* keys, std::size_t count) {
     return pg::guarded([&] {
-        auto* elements = static_cast<Datum*>(palloc(count * sizeof(Datum)));
-        for (std::size_t i = 0; i < count; ++i)
-            elements[i] = UUIDPGetDatum(reinterpret_cast<const pg_uuid_t*>(keys[i].bytes));
-        ArrayType* array = construct_array(elements, static_cast<int>(count), UUIDOID, UUID_LEN, false, TYPALIGN_CHAR);
-        pfree(elements);
+        if (count == 0) return PointerGetDatum(construct_empty_array(UUIDOID));
+        // As construct_array() makes it, without a datum for each element.
+        std::size_t size = ARR_OVERHEAD_NONULLS(1) + count * sizeof(uuid);
+        auto* array = static_cast<ArrayType*>(palloc0(size));
+        SET_VARSIZE(array, size);
+        array->ndim = 1;
+        array->elemtype = UUIDOID;
+        ARR_DIMS(array)[0] = static_cast<int>(count);
+        ARR_LBOUND(array)[0] = 1;
+        std::memcpy(ARR_DATA_PTR(array), keys, count * sizeof(uuid));
         return PointerGetDatum(array);
     });
 }

@@ -120,7 +120,7 @@ std::size_t vector_lane::read_scores(const uuid* keys, std::size_t count, bool k
     Datum outside[most_at_once];
     std::size_t of_row[most_at_once], rows = 0, toasted = 0;
     statement by_key = keeps ? statement::scored : statement::distances;
-    for_each_slot_by_key(m_asked.of.plan(by_key, m_asked.given), given, 4, [&](TupleTableSlot* slot) {
+    for_each_slot_by_key(m_asked.of.plan_by_keys(by_key, m_asked.given), given, 4, [&](TupleTableSlot* slot) {
         // Were an id there twice, the second would be no other row to the answer.
         if (rows == count) return;
         slot_getallattrs(slot);

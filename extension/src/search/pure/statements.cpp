@@ -22,9 +22,13 @@ std::string passes(const layout& of, filters given, const char* filter, const ch
     return condition;
 }
 
-/// Without a join, which is the fastest way to a few rows.
-std::string chunks_with(const layout& of, const char* ids) {
-    return of.chunks + " AS c WHERE c." + of.id + " OPERATOR(pg_catalog.=) ANY (" + ids + ") AND " + tenants_chunks(of);
+/// SELECT columns of the rows of a table with these ids. OFFSET 0 keeps the planner from turning the join around.
+std::string select_by_id(const std::string& columns, const std::string& table, const std::string& id, const char* ids,
+                         const std::string& condition, lookup by) {
+    std::string select = "SELECT " + columns + " FROM " + table + " WHERE " + id + " OPERATOR(pg_catalog.=) ";
+    if (by == lookup::array) return select + "ANY (" + ids + ") AND " + condition;
+    return "SELECT x.* FROM pg_catalog.unnest(" + std::string{ids} + ") AS k(id), LATERAL (" + select + "k.id AND " +
+           condition + " OFFSET 0) AS x";
 }
 
 std::string raw_distance(const layout& of) {
@@ -34,6 +38,11 @@ std::string raw_distance(const layout& of) {
 
 /// What a chunk is scored by: a vector itself, as calling pgvector's function saves what an expression costs.
 std::string scored_by(const layout& of) { return of.is_half ? raw_distance(of) : "c." + of.embedding; }
+
+/// Of the tenant, passing the filters, with something to score by.
+std::string scorable(const layout& of, filters given) {
+    return tenants_chunks(of) + passes(of, given, "$3", "$4") + " AND c." + of.embedding + " IS NOT NULL";
+}
 
 std::string defined_distance(const layout& of) {
     const char* nothing = of.by == metric::cosine          ? "1"
@@ -76,16 +85,16 @@ std::string nearest_statement(const layout& of, filters given) {
            distances_from(of, of.chunks + " AS c", condition) + ") AS n ORDER BY n.distance, n.id LIMIT $2";
 }
 
-std::string distances_statement(const layout& of, filters given) {
-    return "SELECT c." + of.id + ", " + scored_by(of) + " FROM " + chunks_with(of, "$2") +
-           passes(of, given, "$3", "$4") + " AND c." + of.embedding + " IS NOT NULL";
+std::string distances_statement(const layout& of, filters given, lookup by) {
+    return select_by_id("c." + of.id + ", " + scored_by(of), of.chunks + " AS c", "c." + of.id, "$2",
+                        scorable(of, given), by);
 }
 
-std::string scored_statement(const layout& of, filters given) {
-    return "SELECT c." + of.id + ", " + scored_by(of) + ", c." + of.document_id + ", " +
-           optional("c.", of.chunk_index, "int4") + ", c." + of.content + "::pg_catalog.text, " +
-           optional("c.", of.metadata, "jsonb") + " FROM " + chunks_with(of, "$2") + passes(of, given, "$3", "$4") +
-           " AND c." + of.embedding + " IS NOT NULL";
+std::string scored_statement(const layout& of, filters given, lookup by) {
+    return select_by_id("c." + of.id + ", " + scored_by(of) + ", c." + of.document_id + ", " +
+                            optional("c.", of.chunk_index, "int4") + ", c." + of.content + "::pg_catalog.text, " +
+                            optional("c.", of.metadata, "jsonb"),
+                        of.chunks + " AS c", "c." + of.id, "$2", scorable(of, given), by);
 }
 
 std::string words_statement(const layout& of, filters given) {
@@ -102,7 +111,7 @@ std::string visible_statement(const layout& of) {
 }
 
 std::string passing_statement(const layout& of, filters given) {
-    return "SELECT c." + of.id + " FROM " + chunks_with(of, "$1") + passes(of, given, "$2", "$3");
+    return "SELECT c." + of.id + " FROM " + chunks_among(of, "$1") + " WHERE true" + passes(of, given, "$2", "$3");
 }
 
 std::string rows_statement(const layout& of) {
@@ -115,11 +124,11 @@ std::string rows_statement(const layout& of) {
            " OPERATOR(pg_catalog.=) " + of.documents_tenant_function + " ORDER BY k.place";
 }
 
-std::string titles_statement(const layout& of) {
-    return "SELECT d." + of.documents_id + ", " + optional("d.", of.title, "text") + ", " +
-           optional("d.", of.source, "text") + " FROM " + of.documents + " AS d WHERE d." + of.documents_id +
-           " OPERATOR(pg_catalog.=) ANY ($1) AND d." + of.documents_tenant + " OPERATOR(pg_catalog.=) " +
-           of.documents_tenant_function;
+std::string titles_statement(const layout& of, lookup by) {
+    return select_by_id("d." + of.documents_id + ", " + optional("d.", of.title, "text") + ", " +
+                            optional("d.", of.source, "text"),
+                        of.documents + " AS d", "d." + of.documents_id, "$1",
+                        "d." + of.documents_tenant + " OPERATOR(pg_catalog.=) " + of.documents_tenant_function, by);
 }
 
 std::string document_statement(const layout& of) {

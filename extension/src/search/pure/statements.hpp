@@ -31,6 +31,10 @@ struct filters {
     bool documents = false;
 };
 
+/// How rows are looked up by their keys. An array is faster, but only while the plan has it among the conditions of an
+/// index scan: for a small table the planner may rather filter all rows of the tenant by it.
+enum class lookup { array, join };
+
 // Everything in these texts is qualified, operators too: the caller's search_path must not decide what runs. The caller's
 // policies select the rows; the tenant's own condition is repeated for callers that no policy holds.
 
@@ -40,11 +44,11 @@ std::string nearest_statement(const layout& of, filters given);
 
 /// Parameters embedding, ids uuid[], filter jsonb, document_ids uuid[]; rows (id, what it is scored by) of those that pass the
 /// filters, in any order. It is the embedding, or of a corpus of halfvec pgvector's distance, which may be NaN.
-std::string distances_statement(const layout& of, filters given = {});
+std::string distances_statement(const layout& of, filters given = {}, lookup by = lookup::array);
 
 /// The same with what an answer has of the chunk; rows (id, the same, document_id, chunk_index, content,
 /// metadata).
-std::string scored_statement(const layout& of, filters given = {});
+std::string scored_statement(const layout& of, filters given = {}, lookup by = lookup::array);
 
 /// Parameters text_config regconfig, filter jsonb, document_ids uuid[]; rows (id, tsv, whether it passes the filters) of
 /// every chunk.
@@ -63,7 +67,7 @@ std::string passing_statement(const layout& of, filters given);
 std::string rows_statement(const layout& of);
 
 /// Parameter ids uuid[] of documents; rows (id, title, source).
-std::string titles_statement(const layout& of);
+std::string titles_statement(const layout& of, lookup by = lookup::array);
 
 /// Parameter document_id uuid; rows (id, chunk_index, content, metadata) in reading order.
 std::string document_statement(const layout& of);
