@@ -1,6 +1,6 @@
 -- What match_chunks answers beside the scores: the row as the caller sees it now, whole, with its document where that is visible.
 BEGIN;
-SELECT plan(17);
+SELECT plan(20);
 
 SELECT test_helpers.make_tenants();
 SELECT test_helpers.make_role('app');
@@ -72,6 +72,21 @@ SELECT is((SELECT count(*) FROM tenancy.match_chunks('[0,1]', 3) a, tenancy.matc
 SELECT results_eq('FETCH ALL found', $$SELECT n, length(c) FROM (VALUES (2500, 'changed'), (2479, pg_temp.content(2479)), (2477, pg_temp.content(2477))) v (n, c)$$, 'a cursor');
 SELECT is((SELECT count(*) FROM generate_series(1, 40) n, LATERAL tenancy.match_chunks(ARRAY[n, 1]::vector, 2) m), 80::bigint, 'a search for each row');
 SELECT is((SELECT count(*) FROM (SELECT (tenancy.match_chunks('[2500,0]', 4)).*) m WHERE m.similarity IS NOT NULL), 4::bigint, 'in the list of a SELECT');
+
+-- A plan that was made for empty tables finds rows by their keys when they have grown.
+SELECT test_helpers.act_as_superuser();
+SELECT tenancy.create_corpus('late', 2);
+SELECT test_helpers.act_as('app', test_helpers.a());
+SELECT is((SELECT count(*) FROM tenancy.match_chunks('[1,0]', corpus => 'late')), 0::bigint, 'nothing yet');
+INSERT INTO late_documents (id, title) SELECT pg_temp.document(n), 'title ' || n FROM generate_series(1, 1500) n;
+INSERT INTO late_chunks (document_id, content, embedding) SELECT pg_temp.document(n), 'content ' || n, ARRAY[n - 700, 1000]::vector FROM generate_series(1, 1500) n;
+CREATE FUNCTION pg_temp.read(relation regclass) RETURNS bigint LANGUAGE sql AS 'SELECT pg_stat_get_xact_tuples_fetched(relation) + sum(pg_stat_get_xact_tuples_returned(indexrelid))::bigint FROM pg_index WHERE indrelid = relation';
+CREATE TEMP TABLE read AS SELECT 0::bigint AS chunks, 0::bigint AS documents;
+SELECT count(*) FROM tenancy.match_chunks('[1,0]', corpus => 'late');
+UPDATE read SET chunks = pg_temp.read('late_chunks'), documents = pg_temp.read('late_documents');
+SELECT results_eq($$SELECT content, document_title FROM tenancy.match_chunks('[1,0]', 2, corpus => 'late')$$,
+    $$VALUES ('content 1500', 'title 1500'), ('content 1499', 'title 1499')$$, 'grown');
+SELECT ok((SELECT pg_temp.read('late_chunks') - chunks + pg_temp.read('late_documents') - documents FROM read) BETWEEN 4 AND 200, 'no more rows are read than are looked for');
 
 SELECT * FROM finish();
 ROLLBACK;
