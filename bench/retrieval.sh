@@ -12,7 +12,8 @@
 #               microseconds is repeated for a seventh of a second
 #     GRAPHS=400000           pgvector's HNSW for cases of up to so many rows: building takes longer than all else
 #     TENANTS=100000          for planning and locks
-#     WRITES=100000           inserts go to tables with the tenants of the first case that have no more chunks
+#     WRITES=100000           inserts go to tables with the tenants of the first case that have no more chunks, into the largest of them
+#               that has no clusters to look after (30,000 chunks)
 #     PARTS="searches writes tenants"
 #     RETRIEVAL_DATA=folder   keeps the data between runs
 #

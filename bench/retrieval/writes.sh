@@ -1,7 +1,7 @@
 # Part of bench/retrieval.sh: what an insert costs with both stores and with the vector store alone, beside the same table (keys,
 # policies, tsvector) without an index on its vectors, and with HNSW. One chunk is a transaction of its own.
 corpus=${cases%%:*}
-biggest=$(sed 's/^[^:]*:\([^ ]*\).*/\1/; s/,/\n/g' <<<"$cases" | sort -n | awk -v most="$writes" '$1 <= most' | tail -n 1)
+biggest=$(sed 's/^[^:]*:\([^ ]*\).*/\1/; s/,/\n/g' <<<"$cases" | sort -n | awk -v most=$((writes < 30000 ? writes : 30000)) '$1 <= most' | tail -n 1)
 tenant=$(own_of "$corpus" "$biggest")
 dims=${corpus/words/100}
 targets=(wboth_chunks wvectors_chunks bench.bare bench.graph)
