@@ -55,10 +55,10 @@ BEGIN
     SELECT p.* INTO packed
     FROM tenancy.pack_chunks(build_vectors.corpus,
         (SELECT s.number FROM tenancy.stores s WHERE s.corpus = build_vectors.corpus AND s.kind = 'vectors'),
-        format('SELECT c.%1$I, c.%2$I, c.%3$I FROM %4$s c %5$s ORDER BY c.%1$I, c.%2$I LIMIT %6$s',
+        format('SELECT c.%1$I, c.%2$I, c.%3$I FROM %4$s c WHERE c.%1$I IS NOT NULL AND c.%2$I IS NOT NULL%5$s ORDER BY c.%1$I, c.%2$I LIMIT %6$s',
                registered.columns ->> 'tenant_id', registered.columns ->> 'id', registered.columns ->> 'embedding', registered.chunks,
                CASE WHEN progress ->> 'id' IS NOT NULL
-                    THEN format('WHERE (c.%1$I, c.%2$I) > (%3$L, %4$L)', registered.columns ->> 'tenant_id', registered.columns ->> 'id',
+                    THEN format(' AND (c.%1$I, c.%2$I) > (%3$L, %4$L)', registered.columns ->> 'tenant_id', registered.columns ->> 'id',
                                 progress ->> 'tenant', progress ->> 'id') END,
                batch_rows)) p;
     RETURN jsonb_build_object('rows', packed.rows, 'done', packed.rows < batch_rows,
@@ -96,6 +96,8 @@ CREATE FUNCTION tenancy.drop_tenant_vectors(tenant tenancy.tenants) RETURNS void
 LANGUAGE sql
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
+    -- A step of a build may have read rows that are gone by now: it ends first.
+    SELECT FROM tenancy.stores s WHERE s.kind = 'vectors' FOR KEY SHARE;
     DELETE FROM tenancy.vector_blocks b
     USING tenancy.tenant_stores(drop_tenant_vectors.tenant, 'vectors') t
     WHERE b.store = t.number AND b.tenant = t.key;

@@ -1,6 +1,6 @@
 -- One tenant's part of both stores: read, given back, made anew, taken away; and a keyword store that is built in steps while
 -- others write. What commits is in it, so this file is not one transaction.
-SELECT plan(45);
+SELECT plan(49);
 SET search_path = public, test_helpers;
 
 SELECT make_tenants();
@@ -182,5 +182,21 @@ SELECT is((SELECT sum(tenancy.prewarm_tenant(t.id, 'n')) FROM tenancy.tenants t)
 CALL build('t', 33, 'adam', 'Bob');
 SELECT agree('t', t.id, format('tenant %s while others wrote', t.external_key)) FROM tenancy.tenants t WHERE external_key IN ('Zoe', 'adam', 'Bob', 'Émile') ORDER BY external_key;
 SELECT is((SELECT sum(tenancy.prewarm_tenant(t.id, 't')) FROM tenancy.tenants t)::bigint, (SELECT count(*) FROM t_chunks WHERE content IS NOT NULL), 'with as many chunks as have words');
+
+-- A unique id may be null: such a chunk is nobody's to find, and no place to go on from.
+CREATE TABLE u_documents (tenant_id uuid NOT NULL, id uuid NOT NULL, PRIMARY KEY (tenant_id, id));
+CREATE TABLE u_chunks (tenant_id uuid NOT NULL, id uuid, document_id uuid NOT NULL, content text, embedding vector(1), UNIQUE (tenant_id, id));
+SELECT count(*) FROM tenancy.protect('u_documents');
+SELECT count(*) FROM tenancy.protect('u_chunks');
+INSERT INTO u_chunks SELECT a(), CASE WHEN i > 15 THEN md5(i::text)::uuid END, a(), some_text(i), '[1]' FROM generate_series(1, 25) i;
+SELECT tenancy.attach_corpus('u', 'u_documents', 'u_chunks');
+CALL tenancy.rebuild_corpus('u', 5);
+SELECT is(tenancy.prewarm_tenant(a(), 'u'), 10::bigint, 'chunks without an id are left out of a build');
+SELECT agree('u', a(), 'and of what is found, also by the rows');
+SELECT results_eq(format($$SELECT set_config('tenancy.use_stores', s, false), (SELECT count(*) FROM tenancy.match_chunks('[1]', 100 + 0 * length(s), corpus => 'u')),
+        (SELECT count(*) FROM tenancy.keyword_search('red', 100 + 0 * length(s), corpus => 'u')), (SELECT count(*) FROM tenancy.hybrid_search('[1]', 'number', 100 + 0 * length(s), corpus => 'u'))
+    FROM unnest('{off,on}'::text[]) s$$), $$VALUES ('off', 10::bigint, 7::bigint, 10::bigint), ('on', 10, 7, 10)$$, 'by either lane');
+CREATE POLICY some_of_them ON u_chunks AS RESTRICTIVE FOR SELECT USING (content <> 'number 16');
+SELECT agree('u', a(), 'where other policies hide chunks, too');
 
 SELECT * FROM finish();

@@ -58,6 +58,9 @@ std::string distances_from(const layout& of, const std::string& source, const st
            "c." + of.embedding + " IS NOT NULL OFFSET 0) AS d";
 }
 
+/// All that can be found: a unique id may be null, and then nobody can ask for the chunk.
+std::string all_chunks(const layout& of) { return tenants_chunks(of) + " AND c." + of.id + " IS NOT NULL"; }
+
 std::string vector_of_words(const layout& of) {
     if (!of.tsv.empty()) return "c." + of.tsv;
     return "pg_catalog.to_tsvector($1, c." + of.content + "::pg_catalog.text)";
@@ -80,7 +83,7 @@ std::string quote_identifier(std::string_view name) {
 }
 
 std::string nearest_statement(const layout& of, filters given) {
-    std::string condition = tenants_chunks(of) + passes(of, given, "$3", "$4") + " AND ";
+    std::string condition = all_chunks(of) + passes(of, given, "$3", "$4") + " AND ";
     return "SELECT n.id, n.distance FROM (SELECT d.id, " + defined_distance(of) + " AS distance FROM " +
            distances_from(of, of.chunks + " AS c", condition) + ") AS n ORDER BY n.distance, n.id LIMIT $2";
 }
@@ -99,7 +102,7 @@ std::string scored_statement(const layout& of, filters given, lookup by) {
 
 std::string words_statement(const layout& of, filters given) {
     return "SELECT c." + of.id + ", " + vector_of_words(of) + ", (true" + passes(of, given, "$2", "$3") +
-           ") IS TRUE FROM " + of.chunks + " AS c WHERE " + tenants_chunks(of);
+           ") IS TRUE FROM " + of.chunks + " AS c WHERE " + all_chunks(of);
 }
 
 std::string words_of_statement(const layout& of) {
@@ -107,7 +110,7 @@ std::string words_of_statement(const layout& of) {
 }
 
 std::string visible_statement(const layout& of) {
-    return "SELECT c." + of.id + " FROM " + of.chunks + " AS c WHERE " + tenants_chunks(of);
+    return "SELECT c." + of.id + " FROM " + of.chunks + " AS c WHERE " + all_chunks(of);
 }
 
 std::string passing_statement(const layout& of, filters given) {
