@@ -10,11 +10,6 @@ std::string tenants_chunks(const layout& of) {
     return "c." + of.chunks_tenant + " OPERATOR(pg_catalog.=) " + of.chunks_tenant_function;
 }
 
-std::string chunks_among(const layout& of, const char* ids) {
-    return "pg_catalog.unnest(" + std::string{ids} + ") AS k(id) JOIN " + of.chunks + " AS c ON c." + of.id +
-           " OPERATOR(pg_catalog.=) k.id AND " + tenants_chunks(of);
-}
-
 std::string passes(const layout& of, filters given, const char* filter, const char* document_ids) {
     std::string condition;
     if (given.metadata) condition += " AND c." + of.metadata + " OPERATOR(pg_catalog.@>) " + filter;
@@ -106,7 +101,8 @@ std::string words_statement(const layout& of, filters given) {
 }
 
 std::string words_of_statement(const layout& of) {
-    return "SELECT c." + of.id + ", " + vector_of_words(of) + " FROM " + chunks_among(of, "$2");
+    return select_by_id("c." + of.id + ", " + vector_of_words(of), of.chunks + " AS c", "c." + of.id, "$2",
+                        tenants_chunks(of), lookup::join);
 }
 
 std::string visible_statement(const layout& of) {
@@ -114,16 +110,19 @@ std::string visible_statement(const layout& of) {
 }
 
 std::string passing_statement(const layout& of, filters given) {
-    return "SELECT c." + of.id + " FROM " + chunks_among(of, "$1") + " WHERE true" + passes(of, given, "$2", "$3");
+    return select_by_id("c." + of.id, of.chunks + " AS c", "c." + of.id, "$1",
+                        tenants_chunks(of) + passes(of, given, "$2", "$3"), lookup::join);
 }
 
 std::string rows_statement(const layout& of) {
-    return "SELECT k.place, c." + of.id + ", c." + of.document_id + ", " + optional("c.", of.chunk_index, "int4") +
-           ", c." + of.content + "::pg_catalog.text, " + optional("c.", of.metadata, "jsonb") + ", " +
+    return "SELECT k.place, c.id, c.document_id, c.chunk_index, c.content, c.metadata, " +
            optional("d.", of.title, "text") + ", " + optional("d.", of.source, "text") +
-           " FROM pg_catalog.unnest($1) WITH ORDINALITY AS k(id, place) JOIN " + of.chunks + " AS c ON c." + of.id +
-           " OPERATOR(pg_catalog.=) k.id AND " + tenants_chunks(of) + " LEFT JOIN " + of.documents + " AS d ON d." +
-           of.documents_id + " OPERATOR(pg_catalog.=) c." + of.document_id + " AND d." + of.documents_tenant +
+           " FROM pg_catalog.unnest($1) WITH ORDINALITY AS k(id, place), LATERAL (SELECT c." + of.id + ", c." +
+           of.document_id + ", " + optional("c.", of.chunk_index, "int4") + ", c." + of.content + "::pg_catalog.text, " +
+           optional("c.", of.metadata, "jsonb") + " FROM " + of.chunks + " AS c WHERE c." + of.id +
+           " OPERATOR(pg_catalog.=) k.id AND " + tenants_chunks(of) +
+           " OFFSET 0) AS c(id, document_id, chunk_index, content, metadata) LEFT JOIN " + of.documents + " AS d ON d." +
+           of.documents_id + " OPERATOR(pg_catalog.=) c.document_id AND d." + of.documents_tenant +
            " OPERATOR(pg_catalog.=) " + of.documents_tenant_function + " ORDER BY k.place";
 }
 
