@@ -186,7 +186,12 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     registered text;
+    migration integer := tenancy.migration_preparing(relation);
 BEGIN
+    IF migration IS NOT NULL THEN
+        PERFORM tenancy.refuse_protection(relation, format('Migration %s is under way and has not prepared it yet.', migration),
+            'Let the migration protect it, with tenancy.run_migration(''enforced''), or take that back with tenancy.undo_migration().');
+    END IF;
     SELECT CASE i.kind WHEN 'shared' THEN 'shared' ELSE 'protected by a path' END INTO registered
     FROM tenancy.indirect_tables i WHERE i.relation = refuse_registered.relation AND i.kind IS DISTINCT FROM refuse_registered.kind;
     IF registered IS NULL AND refuse_registered.kind IS NOT NULL THEN
@@ -199,7 +204,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION tenancy.refuse_registered(regclass, text) IS 'raises TN009 for a table that is protected in another way; internal';
+COMMENT ON FUNCTION tenancy.refuse_registered(regclass, text) IS 'raises TN009 for a table that is protected in another way, or is being migrated; internal';
 
 -- Which foreign key is the path.
 CREATE FUNCTION tenancy.find_path(relation regclass, path name) RETURNS name

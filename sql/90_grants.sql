@@ -95,6 +95,7 @@ BEGIN ATOMIC
         ('owner', 'path_policies(regclass, name)'),
         ('owner', 'policy_expressions(regclass)'),
         ('owner', 'indirect_faults(regclass)'),
+        ('owner', 'migration_preparing(regclass)'),
         ('owner', 'refuse_registered(regclass, text)'),
         ('owner', 'refuse_null(boolean, text)'),
         ('owner', 'find_path(regclass, name)'),

@@ -1,6 +1,6 @@
 -- Attack 38: two sessions protect, unprotect or migrate the same table. One waits or is refused, and nothing is half done.
 -- (test/isolation/specs/protect_twice.spec has the orders of protect() and unprotect().)
-SELECT plan(18);
+SELECT plan(21);
 
 CREATE EXTENSION dblink;
 CREATE TABLE users (id integer PRIMARY KEY, email text NOT NULL UNIQUE);
@@ -55,6 +55,9 @@ SELECT is(two('SELECT outcome FROM tenancy.advance_migration()'), 'done', 'a cli
 
 -- Against protect(): it waits for the step, and then finds a table that is not ready.
 SELECT throws_ok($$SELECT tenancy.protect('users')$$, 'TN009', NULL, 'a half filled table is not protected by hand');
+SELECT throws_ok($$SELECT tenancy.protect('notes')$$, 'TN009', 'relation public.notes cannot be protected', 'nor is one whose turn has not come');
+SELECT throws_ok($$SELECT tenancy.share('notes')$$, 'TN009', 'relation public.notes cannot be protected', 'or shared');
+SELECT throws_ok($$SELECT tenancy.protect_by_path('notes')$$, 'TN009', 'relation public.notes cannot be protected', 'or protected by a path');
 SELECT is_empty('SELECT * FROM tenancy.protected_tables', 'and not registered');
 
 -- All at once: two run the whole of it, one of them again and again.
