@@ -45,14 +45,6 @@ begin() { sql -c "SELECT tenancy.start_migration('personal', users => 'users', o
 state() { sql -c 'SELECT state FROM tenancy.migration_status()'; }
 begin || exit 1
 
-kill_server() {
-    local postmaster
-    postmaster=$(head -n 1 "build/clusters/$cluster/data/postmaster.pid")
-    local all="$postmaster $(pgrep -P "$postmaster")"
-    # shellcheck disable=SC2086
-    kill -9 $all 2>/dev/null
-    while pgrep -P "$postmaster" >/dev/null || kill -0 "$postmaster" 2>/dev/null; do sleep 0.05; done
-}
 states=''
 for ((round = 1; round <= ${MIGRATE_CRASHES:-6}; ++round)); do
     sql -c 'SET client_min_messages = info' -c 'CALL work()' >/dev/null 2>>"$work/application" &
@@ -64,7 +56,7 @@ for ((round = 1; round <= ${MIGRATE_CRASHES:-6}; ++round)); do
     esac
     migration=$!
     sleep "0.$((RANDOM % 5 + 1))$((RANDOM % 10))"
-    kill_server
+    kill_server $cluster
     wait $application $migration
     ok "crash $round: the server recovers" start
     states+=" $(state)"

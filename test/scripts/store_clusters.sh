@@ -79,14 +79,6 @@ END
 $$;
 SQL
 
-kill_server() {
-    local postmaster
-    postmaster=$(head -n 1 "build/clusters/$cluster/data/postmaster.pid")
-    local all="$postmaster $(pgrep -P "$postmaster")"
-    # shellcheck disable=SC2086
-    kill -9 $all 2>/dev/null
-    while pgrep -P "$postmaster" >/dev/null || kill -0 "$postmaster" 2>/dev/null; do sleep 0.05; done
-}
 by_clusters=0
 agrees() {
     local said searched found wanted
@@ -105,7 +97,7 @@ for ((round = 1; round <= ${STORE_CRASHES:-3}; ++round)); do
     sql -c "CALL work('b')" >/dev/null 2>&1 &
     second=$!
     sleep "1.$((RANDOM % 9))"
-    kill_server
+    kill_server $cluster
     wait $first $second
     ok "crash $round: the server recovers" scripts/cluster start $cluster -- "${settings[@]}"
     ok "crash $round: one tenant finds its chunks" agrees a

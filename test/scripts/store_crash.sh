@@ -94,16 +94,6 @@ END
 $$;
 SQL
 
-# All processes of this cluster at once, as a machine that stops.
-kill_server() {
-    local postmaster
-    postmaster=$(head -n 1 "build/clusters/$cluster/data/postmaster.pid")
-    local all="$postmaster $(pgrep -P "$postmaster")"
-    # shellcheck disable=SC2086
-    kill -9 $all 2>/dev/null
-    while pgrep -P "$postmaster" >/dev/null || kill -0 "$postmaster" 2>/dev/null; do sleep 0.05; done
-}
-
 agrees() {
     local said
     said=$(sql -c "SET tenancy.tenant_id = '$tenant'" -c "SELECT differences('$1')" -c "SELECT 'compared'")
@@ -136,7 +126,7 @@ for ((round = 1; round <= ${STORE_CRASHES:-4}; ++round)); do
     writers+=($!)
     until grep -q committed "$work/writer1" && grows; do sleep 0.05; done
     sleep "0.$((RANDOM % 6 + 3))"
-    if ((round % 2)); then kill_server; else kill_one; fi
+    if ((round % 2)); then kill_server $cluster; else kill_one; fi
     wait "${writers[@]}"
     until ((round % 2)) || sql -c 'SELECT 1' >/dev/null 2>&1; do sleep 0.1; done
     ok "crash $round: the server recovers" scripts/cluster start $cluster -- wal_consistency_checking=all full_page_writes=on max_wal_size=100MB

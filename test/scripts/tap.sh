@@ -32,6 +32,16 @@ refuses() {
     fi
 }
 
+# All processes of a cluster at once, as a machine that stops.
+kill_server() {
+    local cluster=$1 postmaster
+    postmaster=$(head -n 1 "build/clusters/$cluster/data/postmaster.pid")
+    local all="$postmaster $(pgrep -P "$postmaster")"
+    # shellcheck disable=SC2086
+    kill -9 $all 2>/dev/null
+    while pgrep -P "$postmaster" >/dev/null || kill -0 "$postmaster" 2>/dev/null; do sleep 0.05; done
+}
+
 finish() {
     echo "1..$tests"
     rm -rf "$work"
