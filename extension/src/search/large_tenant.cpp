@@ -63,7 +63,7 @@ bool large_tenant::look_at_clusters(vectors::block_table& table, std::int32_t st
     vectors::promise learned;
     std::size_t kind = vectors::promise::kinds;
     std::int64_t blocks = 0, codes = 0;
-    auto visit = [&](vectors::block_kind, const std::uint8_t* bytes, std::size_t size) {
+    auto visit = [&](vectors::block_kind, const std::uint8_t* bytes, std::size_t size, std::ptrdiff_t) {
         ++blocks;
         switch (vectors::part_of(bytes, size)) {
         case vectors::directory_part::promise:
@@ -131,7 +131,7 @@ bool large_tenant::look_at_sketches(vectors::block_table& table, std::int32_t st
     std::int64_t blocks = 0, codes = 0;
     bool is_of_file = true;
     table.read_tenant(GetActiveSnapshot(), store, tenant.datum(), vectors::block_kind::sketch, vectors::block_kind::sketch,
-                      [&](vectors::block_kind, const std::uint8_t* bytes, std::size_t size) {
+                      [&](vectors::block_kind, const std::uint8_t* bytes, std::size_t size, std::ptrdiff_t) {
                           vectors::sketch_view sketch{bytes, size};
                           for (std::size_t i = 0; i < sketch.sources(); ++i)
                               is_of_file = is_of_file && vectors::is_of_file(sketch.source(i), table.heap());

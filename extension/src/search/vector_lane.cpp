@@ -186,10 +186,10 @@ bool vector_lane::best_of_store(std::int64_t count, std::vector<ranked>& best) {
     m_report.kernel = vectors::name_of(asked.uses());
     std::int64_t codes = 0;
     bool may_leave_out = vectors::approximate_above() >= 0, has_left_out = false;
-    auto scan_block = [&](vectors::block_kind kind, const std::uint8_t* bytes, std::size_t size) {
+    auto scan_block = [&](vectors::block_kind kind, const std::uint8_t* bytes, std::size_t size, std::ptrdiff_t ahead) {
         if (!vectors::has_codes(kind)) return true;
         vectors::block_view block{bytes, size};
-        vectors::scan(asked, block, 0, found);
+        vectors::scan(asked, block, 0, found, ahead);
         ++m_report.blocks;
         codes += static_cast<std::int64_t>(block.count());
         CHECK_FOR_INTERRUPTS();
@@ -197,10 +197,10 @@ bool vector_lane::best_of_store(std::int64_t count, std::vector<ranked>& best) {
     };
     // Most tenants have nothing behind their loose codes, which shows without asking for it.
     bool is_more = false;
-    auto scan_first = [&](vectors::block_kind kind, const std::uint8_t* bytes, std::size_t size) {
+    auto scan_first = [&](vectors::block_kind kind, const std::uint8_t* bytes, std::size_t size, std::ptrdiff_t ahead) {
         is_frozen = kind == vectors::block_kind::frozen;
         is_more = kind > vectors::block_kind::loose;
-        return !is_frozen && !is_more && scan_block(kind, bytes, size);
+        return !is_frozen && !is_more && scan_block(kind, bytes, size, ahead);
     };
     do {
         codes = 0;
@@ -217,9 +217,9 @@ bool vector_lane::best_of_store(std::int64_t count, std::vector<ranked>& best) {
             bool is_large = false;
             if (is_more)
                 read(block_kind::directory, block_kind::sketched,
-                     [&](block_kind kind, const std::uint8_t* bytes, std::size_t size) {
+                     [&](block_kind kind, const std::uint8_t* bytes, std::size_t size, std::ptrdiff_t ahead) {
                          is_large = may_leave_out && !vectors::has_codes(kind);
-                         return !is_large && scan_block(kind, bytes, size);
+                         return !is_large && scan_block(kind, bytes, size, ahead);
                      });
             if (is_large) {
                 if (!part.look_at_clusters(table, state.number, tenant, found))

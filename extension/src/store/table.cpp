@@ -7,6 +7,7 @@ extern "C" {
 #include "catalog/index.h"
 #include "commands/sequence.h"
 #include "executor/tuptable.h"
+#include "storage/buf_internals.h"
 #include "storage/lmgr.h"
 #include "storage/lock.h"
 }
@@ -55,15 +56,28 @@ bool page_reader::fill(IndexScanDesc from) {
     return m_count > 0;
 }
 
-void page_reader::prefetch(int place) const {
+/// Where the page of a place was last met, if that is a shared buffer.
+Buffer page_reader::met_at(int place) const noexcept {
     const auto& known = m_known->of_block;
     BlockNumber block = ItemPointerGetBlockNumber(&m_places[place]);
-    if (block >= known.size() || !BufferIsValid(known[block]) || BufferIsLocal(known[block])) return;
-    // Its address is good for as long as the server runs, whatever page is in it by now.
-    const char* page = BufferGetPage(known[block]);
-    // The processor goes on by itself, but not beyond its own pages of 4 kB.
-    for (int offset : {0, 64, 128, 4096, 4160, 4224})
-        if (offset < BLCKSZ) __builtin_prefetch(page + offset);
+    if (block >= known.size() || !BufferIsValid(known[block]) || BufferIsLocal(known[block])) return InvalidBuffer;
+    return known[block];
+}
+
+void page_reader::prefetch(int place) const {
+    Buffer met = met_at(place);
+    if (!BufferIsValid(met)) return;
+    // Their addresses are good for as long as the server runs, whatever page is in there by now. Pinning writes to the one.
+    __builtin_prefetch(GetBufferDescriptor(met - 1), 1);
+    const char* page = BufferGetPage(met);
+    __builtin_prefetch(page);
+    __builtin_prefetch(page + 64);
+}
+
+std::ptrdiff_t page_reader::to_next() const noexcept {
+    if (m_next >= m_count || BufferIsLocal(m_pinned)) return 0;
+    Buffer met = met_at(m_next);
+    return BufferIsValid(met) ? BufferGetPage(met) - BufferGetPage(m_pinned) : 0;
 }
 
 Buffer page_reader::announce(const ItemPointerData& place) const {

@@ -70,6 +70,9 @@ public:
     /// Where the last row's page is.
     Buffer pinned() const noexcept { return m_pinned; }
 
+    /// How far behind the page of the row that next() gave in memory the page of the next one lies, as far as is known; else 0.
+    std::ptrdiff_t to_next() const noexcept;
+
     void close();
 
 private:
@@ -80,6 +83,7 @@ private:
     void release();
     bool is_seen(ItemPointerData place, HeapTupleData& tuple);
     bool is_seen_at_once(const ItemPointerData& place, HeapTupleData& tuple) const;
+    Buffer met_at(int place) const noexcept;
     void prefetch(int place) const;
     Buffer read(BlockNumber block, Buffer met) const;
 
@@ -119,7 +123,8 @@ public:
     }
 
     /// The same for a table whose rows fill their pages: reads ahead of the visitor, so that a long scan runs at the speed
-    /// of memory. The visitor gets tuples of the heap, which lie in their pages.
+    /// of memory. The visitor gets tuples of the heap, which lie in their pages, and
+    /// page_reader::to_next().
     template <typename Visit>
     void scan_pages(Snapshot snapshot, ScanKey keys, int count, Visit visit) {
         page_reader pages{m_heap, snapshot};
@@ -128,7 +133,7 @@ public:
             while (is_more) {
                 HeapTupleData tuple;
                 if (!pages.next(tuple)) break;
-                is_more = visit(tuple);
+                is_more = visit(tuple, pages.to_next());
             }
         pages.close();
         index_endscan(found);

@@ -51,7 +51,8 @@ public:
         scan(snapshot, keys, 4, visit);
     }
 
-    /// Call visit(kind, block bytes) for all that a search of a tenant reads, as fast as it can be read.
+    /// Call visit(kind, block bytes, how far behind it the next one lies) for all that a search of a tenant reads, as fast as
+    /// it can be read.
     template <typename Visit>
     void read_tenant(Snapshot snapshot, std::int32_t store, Datum tenant, block_kind first, block_kind last,
                      Visit visit) {
@@ -92,10 +93,10 @@ private:
 
     template <typename Visit>
     void read_pages(Snapshot snapshot, ScanKey keys, int count, Visit visit) {
-        scan_pages(snapshot, keys, count, [&](HeapTupleData& tuple) {
+        scan_pages(snapshot, keys, count, [&](HeapTupleData& tuple, std::ptrdiff_t ahead) {
             block_in_page block = find_block(tuple);
             return visit(block.kind, reinterpret_cast<const std::uint8_t*>(VARDATA_ANY(block.data)),
-                         static_cast<std::size_t>(VARSIZE_ANY_EXHDR(block.data)));
+                         static_cast<std::size_t>(VARSIZE_ANY_EXHDR(block.data)), ahead);
         });
     }
 

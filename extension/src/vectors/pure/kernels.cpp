@@ -4,6 +4,7 @@
 #include "vectors/pure/rotation.hpp"
 #include "vectors/pure/wide.hpp"
 
+#include <algorithm>
 #include <cstring>
 
 namespace tenancy::vectors {
@@ -110,9 +111,6 @@ TENANCY_VNNI inline __m128i plane_sums(const std::int8_t* plane, std::size_t dim
     __m512i a = _mm512_setzero_si512(), b = a, c = a, d = a;
     for (std::size_t i = 0; i < dims; i += 64) {
         __m512i numbers = _mm512_loadu_si512(plane + i);
-        // Four rows at once are no order in which the processor reads ahead by itself. Beyond the end it does no harm.
-        for (const std::uint8_t* row : rows)
-            _mm_prefetch(reinterpret_cast<const char*>(row + i + 8 * dims), _MM_HINT_T0);
         a = _mm512_dpbusd_epi32(a, _mm512_loadu_si512(rows[0] + i), numbers);
         b = _mm512_dpbusd_epi32(b, _mm512_loadu_si512(rows[1] + i), numbers);
         c = _mm512_dpbusd_epi32(c, _mm512_loadu_si512(rows[2] + i), numbers);
@@ -228,6 +226,13 @@ std::int32_t product_at_end(row_product of, const query_planes& with, const std:
     return of(with, copy);
 }
 
+/// Ask for what lies so far behind some bytes. It may be nothing that there is: nobody waits for it.
+void prefetch(const std::uint8_t* bytes, std::size_t count, std::ptrdiff_t ahead) noexcept {
+    std::uintptr_t begin = reinterpret_cast<std::uintptr_t>(bytes) + static_cast<std::uintptr_t>(ahead);
+    for (std::uintptr_t at = begin; at < begin + count; at += lane_bytes)
+        __builtin_prefetch(reinterpret_cast<const void*>(at));
+}
+
 /// Rows whose whole lanes may be read.
 std::size_t open_rows(std::size_t dims, std::size_t rows, std::size_t readable) noexcept {
     std::size_t spill = rounded_up(dims) - dims;
@@ -274,16 +279,27 @@ const char* name_of(kernel which) noexcept {
 }
 
 void multiply(kernel by, const query_planes& with, const std::uint8_t* codes, std::size_t rows, std::size_t readable,
-              std::int32_t* products) noexcept {
+              std::int32_t* products, std::ptrdiff_t ahead) noexcept {
     routines use = routines_of(by);
     std::size_t dims = with.dims, open = open_rows(dims, rows, readable), row = 0;
+    if (ahead == 0) ahead = static_cast<std::ptrdiff_t>(8 * dims);
     for (; row + 4 <= open; row += 4) {
+        // Four rows at once are no order in which the processor reads ahead by itself.
+        prefetch(codes + row * dims, 4 * dims, ahead);
         const std::uint8_t* const four[4] = {codes + row * dims, codes + (row + 1) * dims, codes + (row + 2) * dims,
                                              codes + (row + 3) * dims};
         use.four(with, four, products + row);
     }
-    for (; row < open; ++row)
-        products[row] = use.one(with, codes + row * dims);
+    if (row < open) {
+        // Four take hardly longer than one.
+        auto at = [&](std::size_t i) { return codes + std::min(row + i, open - 1) * dims; };
+        const std::uint8_t* const four[4] = {at(0), at(1), at(2), at(3)};
+        std::int32_t last[4];
+        prefetch(codes + row * dims, (open - row) * dims, ahead);
+        use.four(with, four, last);
+        std::copy_n(last, open - row, products + row);
+        row = open;
+    }
     for (; row < rows; ++row)
         products[row] = product_at_end(use.one, with, codes + row * dims);
 }

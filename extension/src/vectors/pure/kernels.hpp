@@ -35,8 +35,10 @@ const char* name_of(kernel which) noexcept;
 /// @param codes    `rows` times `dims` bytes
 /// @param readable bytes that may be read from `codes` on, at least rows * dims; what is beyond those does not matter
 /// @param products one integer each, exact as the query keeps sum(|number|) * 127 below 2^31
+/// @param ahead    how far behind in memory lies what will be read next: it is asked for while this is read. Any number is
+///                 safe; 0 when nothing is known
 void multiply(kernel by, const query_planes& with, const std::uint8_t* codes, std::size_t rows, std::size_t readable,
-              std::int32_t* products) noexcept;
+              std::int32_t* products, std::ptrdiff_t ahead = 0) noexcept;
 
 /// A query as the two-bit kernels want it: four segments, each followed by zeros up to a multiple of `lane_bytes`, of
 /// which byte j of a code holds one coordinate each.

@@ -11,7 +11,7 @@ namespace tenancy::vectors {
 namespace {
 
 /// Codes of so many vectors are compared in one go; the keys stay in the first cache.
-constexpr std::size_t at_once = 256, in_group = 16;
+constexpr std::size_t at_once = 256, in_group = 32;
 
 void check_fits(const query& asked, const block_view& block) {
     if (block.by() != asked.by() || block.dimensions() != asked.dimensions())
@@ -70,22 +70,22 @@ void compare(const query& asked, const block_view& block, std::size_t begin, std
         compare_some(asked, block, begin + done, std::min(at_once, count - done), approximate + done, upper + done);
 }
 
-void scan(const query& asked, const block_view& block, std::uint64_t source, collector& found) {
+void scan(const query& asked, const block_view& block, std::uint64_t source, collector& found, std::ptrdiff_t ahead) {
     check_fits(asked, block);
     std::int32_t products[at_once];
     float upper[at_once];
     for (std::size_t begin = 0; begin < block.count(); begin += at_once) {
         std::size_t count = std::min(at_once, block.count() - begin);
-        multiply(asked.uses(), asked.coarse_planes(), block.codes(begin), count, block.readable(begin), products);
+        multiply(asked.uses(), asked.coarse_planes(), block.codes(begin), count, block.readable(begin), products, ahead);
         if (!asked.coarse_keys(products, block.facts().from(begin), count, upper)) refuse_damage();
         passed some;
         for (std::size_t group = 0; group < count; group += in_group) {
             std::size_t end = std::min(group + in_group, count);
             // Nearly all groups have nothing to offer, which one look at all of it tells.
-            float best = upper[group];
-            for (std::size_t i = group + 1; i < end; ++i)
-                best = std::max(best, upper[i]);
-            if (best < found.cut()) {
+            int good = 0;
+            for (std::size_t i = group; i < end; ++i)
+                good += !(upper[i] < found.cut());
+            if (good == 0) {
                 found.pass_over();
                 continue;
             }

@@ -16,7 +16,8 @@ void compare(const query& asked, const block_view& block, std::size_t begin, std
 /// Offer all vectors of a block that may belong to the answer.
 ///
 /// @param source handed back with each candidate
+/// @param ahead  how far behind this block in memory the next one lies, if that is known: see multiply()
 /// @throws error as compare() does
-void scan(const query& asked, const block_view& block, std::uint64_t source, collector& found);
+void scan(const query& asked, const block_view& block, std::uint64_t source, collector& found, std::ptrdiff_t ahead = 0);
 
 } // namespace tenancy::vectors
