@@ -56,10 +56,14 @@ std::string text_of(const layout& tables, statement wanted, filters given) {
         return distances_statement(tables, given);
     case statement::distances_by_join:
         return distances_statement(tables, given, lookup::join);
+    case statement::distances_by_place:
+        return distances_statement(tables, given, lookup::place);
     case statement::scored:
         return scored_statement(tables, given);
     case statement::scored_by_join:
         return scored_statement(tables, given, lookup::join);
+    case statement::scored_by_place:
+        return scored_statement(tables, given, lookup::place);
     case statement::words:
         return words_statement(tables, given);
     case statement::words_of:
@@ -74,6 +78,8 @@ std::string text_of(const layout& tables, statement wanted, filters given) {
         return titles_statement(tables);
     case statement::titles_by_join:
         return titles_statement(tables, lookup::join);
+    case statement::titles_by_place:
+        return titles_statement(tables, lookup::place);
     case statement::document:
         break;
     }
@@ -84,13 +90,16 @@ bool is_by_key(statement wanted) {
     switch (wanted) {
     case statement::distances:
     case statement::distances_by_join:
+    case statement::distances_by_place:
     case statement::scored:
     case statement::scored_by_join:
+    case statement::scored_by_place:
     case statement::words_of:
     case statement::passing:
     case statement::rows:
     case statement::titles:
     case statement::titles_by_join:
+    case statement::titles_by_place:
         return true;
     default:
         return false;
@@ -110,6 +119,9 @@ int parameter_types(statement wanted, Oid vector_type, Oid (&types)[4]) {
     case statement::scored:
     case statement::scored_by_join:
         return set({vector_type, UUIDARRAYOID, JSONBOID, UUIDARRAYOID});
+    case statement::distances_by_place:
+    case statement::scored_by_place:
+        return set({vector_type, TIDARRAYOID, JSONBOID, UUIDARRAYOID});
     case statement::words:
         return set({REGCONFIGOID, JSONBOID, UUIDARRAYOID});
     case statement::words_of:
@@ -122,6 +134,8 @@ int parameter_types(statement wanted, Oid vector_type, Oid (&types)[4]) {
     case statement::titles:
     case statement::titles_by_join:
         return set({UUIDARRAYOID});
+    case statement::titles_by_place:
+        return set({TIDARRAYOID});
     case statement::document:
         break;
     }
@@ -187,8 +201,9 @@ CachedPlanSource* source_of(SPIPlanPtr plan) {
     return static_cast<CachedPlanSource*>(linitial(SPI_plan_get_plan_sources(plan)));
 }
 
-/// Whether all that a plan does is an index scan that has this parameter, an array, among its conditions.
-bool scans_by_array(PlannedStmt* planned, int parameter) {
+/// Whether all that a plan does is an index scan that has the keys, an array, among its conditions.
+bool scans_by_array(PlannedStmt* planned, statement wanted) {
+    int parameter = wanted == statement::titles ? 1 : 2;
     if (!IsA(planned->planTree, IndexScan)) return false;
     ListCell* cell;
     foreach (cell, reinterpret_cast<IndexScan*>(planned->planTree)->indexqual) {
@@ -199,24 +214,38 @@ bool scans_by_array(PlannedStmt* planned, int parameter) {
     return false;
 }
 
+bool scans_by_place(PlannedStmt* planned, statement) { return IsA(planned->planTree, TidScan); }
+
+statement behind(statement wanted, std::size_t by) {
+    return static_cast<statement>(static_cast<std::size_t>(wanted) + by);
+}
+
 } // namespace
 
-SPIPlanPtr corpus::plan_by_keys(statement wanted, filters given) {
-    SPIPlanPtr by_array = plan(wanted, given);
-    made& slot = of(wanted, given);
+bool corpus::is_good(SPIPlanPtr plan, made& slot, bool (*judge)(PlannedStmt*, statement), statement wanted) {
     // Statistics that change, and indexes that come and go, make another plan.
-    CachedPlanSource* source = source_of(by_array);
+    CachedPlanSource* source = source_of(plan);
     if (slot.judged != source->generation || source->gplan == nullptr || !source->gplan->is_valid) {
         prefer_indexes plans;
         pg::guarded([&] {
-            CachedPlan* current = SPI_plan_get_cached_plan(by_array);
-            slot.is_by_keys = current != nullptr && scans_by_array(linitial_node(PlannedStmt, current->stmt_list),
-                                                                   wanted == statement::titles ? 1 : 2);
+            CachedPlan* current = SPI_plan_get_cached_plan(plan);
+            slot.is_good = current != nullptr && judge(linitial_node(PlannedStmt, current->stmt_list), wanted);
             if (current) ReleaseCachedPlan(current, CurrentResourceOwner);
         });
         slot.judged = source->generation;
     }
-    return slot.is_by_keys ? by_array : plan(static_cast<statement>(static_cast<std::size_t>(wanted) + 1), given);
+    return slot.is_good;
+}
+
+SPIPlanPtr corpus::plan_by_keys(statement wanted, filters given) {
+    SPIPlanPtr by_array = plan(wanted, given);
+    return is_good(by_array, of(wanted, given), scans_by_array, wanted) ? by_array : plan(behind(wanted, 1), given);
+}
+
+SPIPlanPtr corpus::plan_by_places(statement wanted, filters given) {
+    if (!(wanted == statement::titles ? tables.documents_have_places : tables.chunks_have_places)) return nullptr;
+    SPIPlanPtr by_place = plan(behind(wanted, 2), given);
+    return is_good(by_place, of(behind(wanted, 2), given), scans_by_place, wanted) ? by_place : nullptr;
 }
 
 std::shared_ptr<corpus> open_corpus(const std::string& name) {

@@ -12,8 +12,8 @@ namespace tenancy::search {
 
 /// The statements that a corpus is read by.
 enum class statement : std::size_t {
-    nearest, distances, distances_by_join, scored, scored_by_join, words, words_of, visible, passing, rows, titles,
-    titles_by_join, document
+    nearest, distances, distances_by_join, distances_by_place, scored, scored_by_join, scored_by_place, words, words_of, visible,
+    passing, rows, titles, titles_by_join, titles_by_place, document
 };
 
 /// Columns of the chunks table by their plain names; an empty one is not there.
@@ -50,17 +50,21 @@ public:
     SPIPlanPtr plan(statement wanted, filters given = {});
 
     /// The plan of a statement that looks rows up by an array of keys, or by a join where the planner makes nothing good
-    /// of the array. Only `distances`, `scored` and `titles`, which the one by a join follows.
+    /// of the array. Only `distances`, `scored` and `titles`, which those by a join and by places follow.
     SPIPlanPtr plan_by_keys(statement wanted, filters given = {});
 
+    /// The same by a tid[] of places; null where rows have none, or the planner does not go straight to them.
+    SPIPlanPtr plan_by_places(statement wanted, filters given = {});
+
 private:
-    static constexpr std::size_t statements = 13, filter_sets = 4;
+    static constexpr std::size_t statements = 16, filter_sets = 4;
 
     struct made {
         SPIPlanPtr plan = nullptr;
-        int judged = -1; ///< generation of the plan that is_by_keys is said of
-        bool is_by_keys = false;
+        int judged = -1; ///< generation of the plan that is_good is said of
+        bool is_good = false;
     };
+    bool is_good(SPIPlanPtr plan, made& slot, bool (*judge)(PlannedStmt*, statement), statement wanted);
     made& of(statement wanted, filters given) {
         std::size_t filter_set = (given.metadata ? 1 : 0) + (given.documents ? 2 : 0);
         return m_plans[static_cast<std::size_t>(wanted) * filter_sets + filter_set];

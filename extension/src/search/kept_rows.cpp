@@ -1,6 +1,7 @@
 #include "search/kept_rows.hpp"
 
 #include "search/keys.hpp"
+#include "search/look_up.hpp"
 
 extern "C" {
 #include "executor/tuptable.h"
@@ -11,7 +12,7 @@ namespace tenancy::search {
 
 namespace {
 
-constexpr int kept_columns = 6, title_columns = 3, answer_columns = 8;
+constexpr int kept_columns = 7, answer_columns = 8;
 
 /// A copy of a row that the executor handed over, taken apart. Values point into it.
 void take_apart(MinimalTuple tuple, TupleDesc descriptor, Datum* values, bool* nulls) {
@@ -35,21 +36,16 @@ void read_titles(corpus& of, std::vector<titled>& documents) {
     for (const titled& one : documents)
         keys.push_back(one.document);
     MemoryContext context = CurrentMemoryContext;
-    for_each_chunk_of_keys(keys, [&](Datum ids) {
-        parameters given;
-        given.set(0, ids);
-        for_each_slot_by_key(of.plan_by_keys(statement::titles), given, 1, [&](TupleTableSlot* slot) {
-            slot_getallattrs(slot);
-            uuid key = uuid_of(slot->tts_values[0]);
-            auto at = std::lower_bound(documents.begin(), documents.end(), key,
-                                       [](const titled& a, const uuid& b) { return key_less(a.document, b); });
-            MemoryContext around = MemoryContextSwitchTo(context);
-            for (int i = 0; i < 2; ++i) {
-                at->nulls[i] = slot->tts_isnull[i + 1];
-                if (!at->nulls[i]) at->values[i] = datumCopy(slot->tts_values[i + 1], false, -1);
-            }
-            MemoryContextSwitchTo(around);
-        });
+    look_up({of, statement::titles, of.documents, 1, 0, 3}, {}, keys.data(), keys.size(), [&](TupleTableSlot* slot) {
+        uuid key = uuid_of(slot->tts_values[0]);
+        auto at = std::lower_bound(documents.begin(), documents.end(), key,
+                                   [](const titled& a, const uuid& b) { return key_less(a.document, b); });
+        MemoryContext around = MemoryContextSwitchTo(context);
+        for (int i = 0; i < 2; ++i) {
+            at->nulls[i] = slot->tts_isnull[i + 1];
+            if (!at->nulls[i]) at->values[i] = datumCopy(slot->tts_values[i + 1], false, -1);
+        }
+        MemoryContextSwitchTo(around);
     });
 }
 
@@ -99,7 +95,7 @@ void kept_rows::emit(ReturnSetInfo* result, corpus& of, const std::vector<ranked
         auto same = [](const titled& a, const titled& b) { return a.document == b.document; };
         std::sort(documents.begin(), documents.end(), less);
         documents.erase(std::unique(documents.begin(), documents.end(), same), documents.end());
-        read_titles(of, documents);
+        if (!documents.empty()) read_titles(of, documents);
     }
 
     pg::guarded([&] {

@@ -3,6 +3,10 @@
 #include "context/row_lookup.hpp"
 #include "pg/guard.hpp"
 
+extern "C" {
+#include "catalog/pg_am.h"
+}
+
 namespace tenancy::search {
 
 namespace {
@@ -36,6 +40,7 @@ struct registration {
     Oid column_types[parts]; ///< invalid where the column is not there
     const char* misfits[parts]; ///< names of types that are not what attach_corpus() takes
     bool has_exact_tenants;
+    bool chunks_have_places, documents_have_places;
     int32 embedding_typmod;
     const char* embedding_type_name;
     bool is_pgvector;
@@ -161,6 +166,16 @@ void read_pgvector(registration& row) {
     row.vector_type_hash = GetSysCacheHashValue1(TYPEOID, ObjectIdGetDatum(row.vector_type));
 }
 
+/// Whether a place is one of one table, and good for as long as nobody moves the row.
+bool has_places(Oid relation) {
+    HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
+    if (!HeapTupleIsValid(tuple)) return false;
+    auto form = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple));
+    bool is_heap = form->relkind == RELKIND_RELATION && form->relam == HEAP_TABLE_AM_OID;
+    ReleaseSysCache(tuple);
+    return is_heap;
+}
+
 const char* tenant_function(Oid type) {
     switch (type) {
     case UUIDOID:
@@ -222,6 +237,8 @@ void read_registration(corpus& into) {
         if (row.documents_name == nullptr || row.chunks_name == nullptr) return;
         read_types(row);
         read_pgvector(row);
+        row.chunks_have_places = has_places(row.chunks);
+        row.documents_have_places = has_places(row.documents);
     });
     check(row, into.name);
 
@@ -261,6 +278,8 @@ void read_registration(corpus& into) {
     tables.vector_schema = quote_identifier(row.vector_schema);
     tables.is_half = std::strcmp(row.embedding_type_name, "halfvec") == 0;
     tables.by = row.by;
+    tables.chunks_have_places = row.chunks_have_places;
+    tables.documents_have_places = row.documents_have_places;
 }
 
 } // namespace tenancy::search

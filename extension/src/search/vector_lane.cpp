@@ -1,6 +1,7 @@
 #include "search/vector_lane.hpp"
 
 #include "search/keys.hpp"
+#include "search/look_up.hpp"
 #include "search/large_tenant.hpp"
 #include "search/settings.hpp"
 #include "store/state.hpp"
@@ -103,7 +104,6 @@ Datum vector_lane::distance_of(Datum embedding) {
 std::size_t vector_lane::read_scores(const uuid* keys, std::size_t count, bool keeps, ranked* scored) {
     parameters given;
     given.set(0, m_embedding);
-    given.set(1, array_of(keys, count));
     if (m_asked.given.metadata) given.set(2, m_asked.filter);
     if (m_asked.given.documents) given.set(3, m_asked.document_ids);
     metric by = m_asked.of.tables.by;
@@ -119,11 +119,11 @@ std::size_t vector_lane::read_scores(const uuid* keys, std::size_t count, bool k
     char pointers[most_at_once][TOAST_POINTER_SIZE];
     Datum outside[most_at_once];
     std::size_t of_row[most_at_once], rows = 0, toasted = 0;
-    statement by_key = keeps ? statement::scored : statement::distances;
-    for_each_slot_by_key(m_asked.of.plan_by_keys(by_key, m_asked.given), given, 4, [&](TupleTableSlot* slot) {
+    const row_lookup scorable{m_asked.of, keeps ? statement::scored : statement::distances, m_asked.of.chunks, 4, 1,
+                              keeps ? 6 : 2, m_asked.given};
+    look_up(scorable, given, keys, count, [&](TupleTableSlot* slot) {
         // Were an id there twice, the second would be no other row to the answer.
         if (rows == count) return;
-        slot_getallattrs(slot);
         Datum id = slot->tts_values[0], scored_by = slot->tts_values[1];
         if (is_half) {
             scored[rows] = read(id, scored_by, by);
@@ -149,7 +149,6 @@ std::size_t vector_lane::read_scores(const uuid* keys, std::size_t count, bool k
                 pfree(DatumGetPointer(outside[i]));
             }
         }
-        pfree(DatumGetPointer(given.values[1]));
     });
     if (keeps) m_kept->rank(first_kept, scored);
     return rows;

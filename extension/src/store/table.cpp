@@ -88,7 +88,9 @@ Buffer page_reader::announce(const ItemPointerData& place) const {
 }
 
 void page_reader::announce_page(Buffer met) {
-    if (!BufferIsLocal(met)) __builtin_prefetch(BufferGetPage(met));
+    if (BufferIsLocal(met)) return;
+    __builtin_prefetch(GetBufferDescriptor(met - 1), 1);
+    __builtin_prefetch(BufferGetPage(met));
 }
 
 void page_reader::announce_row(const ItemPointerData& place, Buffer met) {

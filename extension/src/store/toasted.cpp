@@ -1,5 +1,6 @@
 #include "store/toasted.hpp"
 
+#include "store/recent.hpp"
 #include "store/table.hpp"
 
 extern "C" {
@@ -41,10 +42,17 @@ struct known_chunk {
     Buffer buffer;
 };
 
-/// Some thousand chunks, one of those whose numbers fall together.
-known_chunk& known_of(Oid value, int number) {
-    static known_chunk known[4096];
-    return known[((value * 16 + static_cast<std::uint32_t>(number)) * 0x9e3779b1u) >> 20];
+recent<known_chunk, 1024> known;
+
+std::uint64_t number_of(Oid value, int number) noexcept {
+    return static_cast<std::uint64_t>(value) * most_chunks + static_cast<std::uint64_t>(number);
+}
+
+auto is_of(Relation heap, Oid value, int number) noexcept {
+    return [=](const known_chunk& one) {
+        return one.value == value && one.number == number && BufferIsValid(one.buffer) &&
+               std::memcmp(&one.locator, &heap->tenancy_locator, sizeof one.locator) == 0;
+    };
 }
 
 /// A value on its way: where its chunks are, and in which buffers as far as that is known.
@@ -77,13 +85,12 @@ public:
     bool find(wanted_value& value) {
         value.is_known = true;
         for (int i = 0; i < value.chunks; ++i) {
-            const known_chunk& known = known_of(value.pointer.va_valueid, i);
-            if (known.value != value.pointer.va_valueid || known.number != i || !BufferIsValid(known.buffer) ||
-                std::memcmp(&known.locator, &m_heap->tenancy_locator, sizeof known.locator) != 0)
-                return look_up(value);
-            value.places[i] = known.place;
-            value.buffers[i] = known.buffer;
-            page_reader::announce_page(known.buffer);
+            Oid id = value.pointer.va_valueid;
+            const known_chunk* one = known.find(number_of(id, i), is_of(m_heap, id, i));
+            if (one == nullptr) return look_up(value);
+            value.places[i] = one->place;
+            value.buffers[i] = one->buffer;
+            page_reader::announce_page(one->buffer);
         }
         return true;
     }
@@ -140,8 +147,8 @@ private:
                 return Datum{0};
             std::memcpy(VARDATA(value) + done, VARDATA(data), static_cast<std::size_t>(expected));
             done += expected;
-            known_of(of.pointer.va_valueid, i) = {m_heap->tenancy_locator, of.pointer.va_valueid, i, of.places[i],
-                                                  m_pages.pinned()};
+            Oid id = of.pointer.va_valueid;
+            known.keep(number_of(id, i), {m_heap->tenancy_locator, id, i, of.places[i], m_pages.pinned()}, is_of(m_heap, id, i));
         }
         return PointerGetDatum(value);
     }

@@ -17,11 +17,13 @@ std::string passes(const layout& of, filters given, const char* filter, const ch
     return condition;
 }
 
-/// SELECT columns of the rows of a table with these ids. OFFSET 0 keeps the planner from turning the join around.
-std::string select_by_id(const std::string& columns, const std::string& table, const std::string& id, const char* ids,
-                         const std::string& condition, lookup by) {
-    std::string select = "SELECT " + columns + " FROM " + table + " WHERE " + id + " OPERATOR(pg_catalog.=) ";
-    if (by == lookup::array) return select + "ANY (" + ids + ") AND " + condition;
+/// SELECT columns of the rows of a table with these ids, or at these places. OFFSET 0 keeps the planner from turning the join
+/// around.
+std::string select_by_id(const std::string& columns, const std::string& table, const std::string& alias,
+                         const std::string& id, const char* ids, const std::string& condition, lookup by) {
+    std::string select = "SELECT " + columns + " FROM " + table + " AS " + alias + " WHERE " + alias + "." +
+                         (by == lookup::place ? "ctid" : id) + " OPERATOR(pg_catalog.=) ";
+    if (by != lookup::join) return select + "ANY (" + ids + ") AND " + condition;
     return "SELECT x.* FROM pg_catalog.unnest(" + std::string{ids} + ") AS k(id), LATERAL (" + select + "k.id AND " +
            condition + " OFFSET 0) AS x";
 }
@@ -65,6 +67,10 @@ std::string optional(const char* table, const std::string& column, const char* t
     return (column.empty() ? "NULL" : table + column) + "::pg_catalog." + type;
 }
 
+std::string place_of(const char* table, bool has_places) {
+    return has_places ? table + std::string{"ctid"} : "NULL::pg_catalog.tid";
+}
+
 } // namespace
 
 std::string quote_identifier(std::string_view name) {
@@ -84,15 +90,15 @@ std::string nearest_statement(const layout& of, filters given) {
 }
 
 std::string distances_statement(const layout& of, filters given, lookup by) {
-    return select_by_id("c." + of.id + ", " + scored_by(of), of.chunks + " AS c", "c." + of.id, "$2",
+    return select_by_id("c." + of.id + ", " + scored_by(of) + ", " + place_of("c.", of.chunks_have_places), of.chunks, "c", of.id, "$2",
                         scorable(of, given), by);
 }
 
 std::string scored_statement(const layout& of, filters given, lookup by) {
     return select_by_id("c." + of.id + ", " + scored_by(of) + ", c." + of.document_id + ", " +
                             optional("c.", of.chunk_index, "int4") + ", c." + of.content + "::pg_catalog.text, " +
-                            optional("c.", of.metadata, "jsonb"),
-                        of.chunks + " AS c", "c." + of.id, "$2", scorable(of, given), by);
+                            optional("c.", of.metadata, "jsonb") + ", " + place_of("c.", of.chunks_have_places),
+                        of.chunks, "c", of.id, "$2", scorable(of, given), by);
 }
 
 std::string words_statement(const layout& of, filters given) {
@@ -101,7 +107,7 @@ std::string words_statement(const layout& of, filters given) {
 }
 
 std::string words_of_statement(const layout& of) {
-    return select_by_id("c." + of.id + ", " + vector_of_words(of), of.chunks + " AS c", "c." + of.id, "$2",
+    return select_by_id("c." + of.id + ", " + vector_of_words(of), of.chunks, "c", of.id, "$2",
                         tenants_chunks(of), lookup::join);
 }
 
@@ -110,7 +116,7 @@ std::string visible_statement(const layout& of) {
 }
 
 std::string passing_statement(const layout& of, filters given) {
-    return select_by_id("c." + of.id, of.chunks + " AS c", "c." + of.id, "$1",
+    return select_by_id("c." + of.id, of.chunks, "c", of.id, "$1",
                         tenants_chunks(of) + passes(of, given, "$2", "$3"), lookup::join);
 }
 
@@ -128,8 +134,8 @@ std::string rows_statement(const layout& of) {
 
 std::string titles_statement(const layout& of, lookup by) {
     return select_by_id("d." + of.documents_id + ", " + optional("d.", of.title, "text") + ", " +
-                            optional("d.", of.source, "text"),
-                        of.documents + " AS d", "d." + of.documents_id, "$1",
+                            optional("d.", of.source, "text") + ", " + place_of("d.", of.documents_have_places),
+                        of.documents, "d", of.documents_id, "$1",
                         "d." + of.documents_tenant + " OPERATOR(pg_catalog.=) " + of.documents_tenant_function, by);
 }
 

@@ -22,6 +22,7 @@ struct layout {
     std::string title, source; ///< optional
     std::string vector_schema; ///< pgvector's, quoted
     bool is_half = false;
+    bool chunks_have_places = false, documents_have_places = false; ///< a ctid says where a row is: no partition has another such one
     metric by = metric::cosine;
 };
 
@@ -32,8 +33,9 @@ struct filters {
 };
 
 /// How rows are looked up by their keys. An array is faster, but only while the plan has it among the conditions of an
-/// index scan: for a small table the planner may rather filter all rows of the tenant by it.
-enum class lookup { array, join };
+/// index scan: for a small table the planner may rather filter all rows of the tenant by it. By their places it takes a
+/// tid[] instead, and answers with whatever rows are there: their keys must be looked at.
+enum class lookup { array, join, place };
 
 // Everything in these texts is qualified, operators too: the caller's search_path must not decide what runs. The caller's
 // policies select the rows; the tenant's own condition is repeated for callers that no policy holds.
@@ -43,11 +45,12 @@ enum class lookup { array, join };
 std::string nearest_statement(const layout& of, filters given);
 
 /// Parameters embedding, ids uuid[], filter jsonb, document_ids uuid[]; rows (id, what it is scored by) of those that pass the
-/// filters, in any order. It is the embedding, or of a corpus of halfvec pgvector's distance, which may be NaN.
+/// filters, in any order. It is the embedding, or of a corpus of halfvec pgvector's distance, which may be NaN. The last column
+/// is the row's place, where rows have one.
 std::string distances_statement(const layout& of, filters given = {}, lookup by = lookup::array);
 
 /// The same with what an answer has of the chunk; rows (id, the same, document_id, chunk_index, content,
-/// metadata).
+/// metadata, place).
 std::string scored_statement(const layout& of, filters given = {}, lookup by = lookup::array);
 
 /// Parameters text_config regconfig, filter jsonb, document_ids uuid[]; rows (id, tsv, whether it passes the filters) of
@@ -66,7 +69,7 @@ std::string passing_statement(const layout& of, filters given);
 /// Parameter ids uuid[]; rows (place in ids from 1, id, document_id, chunk_index, content, metadata, title, source) in the order of ids.
 std::string rows_statement(const layout& of);
 
-/// Parameter ids uuid[] of documents; rows (id, title, source).
+/// Parameter ids uuid[] of documents; rows (id, title, source, place).
 std::string titles_statement(const layout& of, lookup by = lookup::array);
 
 /// Parameter document_id uuid; rows (id, chunk_index, content, metadata) in reading order.
