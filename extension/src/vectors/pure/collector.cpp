@@ -37,7 +37,10 @@ collector::collector(const query& asked, std::int64_t count, float floor, std::s
     : m_asked{asked}, m_count{count > 0 ? static_cast<std::size_t>(count) : 0}, m_floor{floor}, m_cut{floor},
       m_capacity{first_capacity(count, capacity)}, m_most{std::max<std::size_t>(capacity, 1)},
       // Some candidates are outdated codes, or rows that the caller does not see.
-      m_likely_count{std::min(m_capacity, m_count + m_count / 4 + 6)} {}
+      m_likely_count{std::min(m_capacity, m_count + m_count / 4 + 6)} {
+    m_kept.reserve(std::min<std::size_t>(2 * m_capacity, 256));
+    m_likely.reserve(std::min<std::size_t>(m_likely_count, 256));
+}
 
 void collector::offer(const candidate& one) {
     if (!(one.upper >= m_cut)) {

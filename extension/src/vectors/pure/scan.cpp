@@ -79,18 +79,19 @@ void scan(const query& asked, const block_view& block, std::uint64_t source, col
         multiply(asked.uses(), asked.coarse_planes(), block.codes(begin), count, block.readable(begin), products, ahead);
         if (!asked.coarse_keys(products, block.facts().from(begin), count, upper)) refuse_damage();
         passed some;
+        const float cut = found.cut();
         for (std::size_t group = 0; group < count; group += in_group) {
             std::size_t end = std::min(group + in_group, count);
             // Nearly all groups have nothing to offer, which one look at all of it tells.
             int good = 0;
             for (std::size_t i = group; i < end; ++i)
-                good += !(upper[i] < found.cut());
+                good += !(upper[i] < cut);
             if (good == 0) {
                 found.pass_over();
                 continue;
             }
             for (std::size_t i = group; i < end; ++i) {
-                if (upper[i] < found.cut())
+                if (upper[i] < cut)
                     found.pass_over();
                 else
                     some.add(begin + i, upper[i]);
