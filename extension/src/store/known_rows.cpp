@@ -26,7 +26,7 @@ recent<known_row, 2048> known;
 std::uint64_t number_of(Oid table, const uuid& key) noexcept {
     std::uint64_t words[2];
     std::memcpy(words, key.bytes, sizeof words);
-    return words[0] ^ words[1] ^ table;
+    return words[0] * 0x9e3779b97f4a7c15u + words[1] + table;
 }
 
 auto is_of(Oid table, const uuid& key) noexcept {

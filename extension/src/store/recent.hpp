@@ -36,7 +36,9 @@ private:
     static constexpr std::size_t ways = 4;
 
     static std::size_t place_of(std::uint64_t number) noexcept {
-        return static_cast<std::size_t>(number * 0x9e3779b97f4a7c15u >> 32) & (Sets - 1);
+        // Numbers may differ in a few of their bits alone: first fold, then spread, then take what all bits have part in.
+        number = (number ^ number >> 32) * 0x9e3779b97f4a7c15u;
+        return static_cast<std::size_t>((number ^ number >> 32) * 0x9e3779b97f4a7c15u >> 40) & (Sets - 1);
     }
 
     Entry m_sets[Sets][ways] = {};
