@@ -43,8 +43,10 @@ SELECT is(pg_temp.scans(), :before::bigint, 'the next one where they were');
 SELECT is(pg_temp.wrong(20), 0::bigint, 'and they are the same');
 SELECT is(pg_temp.wrong(60), 0::bigint, 'with some whose places are not known');
 SET LOCAL enable_tidscan = off;
+DISCARD PLANS;
 SELECT is(pg_temp.wrong(20), 0::bigint, 'where nobody may go to a place');
 RESET enable_tidscan;
+DISCARD PLANS;
 
 -- The caller's policies hold there too.
 SELECT test_helpers.act_as('app', test_helpers.b());
