@@ -1,9 +1,11 @@
+#include "vectors/pure/rounding.hpp"
 #include "vectors_made_up.hpp"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace {
 
@@ -33,6 +35,25 @@ void expect_bounds(metric by, const std::vector<float>& asked, const std::vector
             ASSERT_GE(std::min(refined, coarse[i]), prepared.key_of(score));
         }
     }
+}
+
+TEST(vectors_bounds, are_rounded_up_as_nextafter_has_it) {
+    constexpr float infinite = std::numeric_limits<float>::infinity();
+    made_up some{9};
+    std::vector<double> numbers = {0.0, -0.0, 1e-300, -1e-300, 1.0, -1.0, 1e300, -1e300, 0x1p-149, -0x1p-149, 0x1p-126, -0x1p-126, 0x1.fffffep127,
+                                   0x1.fffffe1p127, -0x1.fffffe1p127, std::numeric_limits<double>::infinity(), -std::numeric_limits<double>::infinity()};
+    for (float value : some.gaussian(1000)) {
+        numbers.push_back(value);
+        numbers.push_back(value * (1 + 0x1p-40));
+        numbers.push_back(value * (1 - 0x1p-40) * 1e-42);
+    }
+    for (double number : numbers) {
+        float expected = static_cast<float>(number);
+        if (static_cast<double>(expected) < number) expected = std::nextafter(expected, infinite);
+        EXPECT_EQ(round_up(number), expected) << number;
+        EXPECT_GE(static_cast<double>(round_up(number)), number);
+    }
+    EXPECT_TRUE(std::isnan(round_up(std::nan(""))));
 }
 
 TEST(vectors_bounds, hold_for_gaussian_vectors) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <memory>
 
 namespace {
@@ -57,6 +58,10 @@ TEST(vectors_kernels, agree) {
             std::vector<std::int32_t> products(rows), chosen(rows);
             multiply(each, prepared.planes(), tight.get(), rows, codes.size(), products.data());
             ASSERT_EQ(products, expected) << name_of(each) << ", " << dims << " dimensions";
+            for (std::ptrdiff_t ahead : {std::ptrdiff_t{-64}, std::numeric_limits<std::ptrdiff_t>::max()}) {
+                multiply(each, prepared.planes(), tight.get(), rows, codes.size(), products.data(), ahead);
+                ASSERT_EQ(products, expected) << "whatever is said to come next";
+            }
             multiply_chosen(each, prepared.planes(), tight.get(), codes.size(), places.data(), rows, chosen.data());
             std::reverse(chosen.begin(), chosen.end());
             ASSERT_EQ(chosen, expected) << name_of(each) << ", " << dims << " dimensions";

@@ -1,7 +1,7 @@
 #include "store/known_rows.hpp"
 
 #include "pg/guard.hpp"
-#include "store/recent.hpp"
+#include "store/pure/recent.hpp"
 #include "store/table.hpp"
 
 extern "C" {

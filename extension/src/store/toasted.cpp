@@ -1,6 +1,6 @@
 #include "store/toasted.hpp"
 
-#include "store/recent.hpp"
+#include "store/pure/recent.hpp"
 #include "store/table.hpp"
 
 extern "C" {
