@@ -105,6 +105,32 @@ TEST(vectors_clusters, put_vectors_to_the_nearest_centre) {
     }
 }
 
+/// A subject without a centre, of its own or of two, would have its rows in all sorts of clusters.
+TEST(vectors_clusters, have_a_centre_for_each_subject) {
+    made_up some{35};
+    for (metric by : all_metrics) {
+        constexpr std::size_t dims = 256, subject_count = 400, of_each = 12;
+        tenant of{some, by, dims, 0, subject_count, 0.8};
+        block_builder builder{by, dims};
+        for (std::size_t i = 0; i < subject_count * of_each; ++i) {
+            std::vector<float> row = of.subjects[some.below(subject_count)];
+            for (float& value : row)
+                value += static_cast<float>(some.normal() * 0.8);
+            builder.add(numbered(i), row.data());
+        }
+        std::vector<std::uint8_t> bytes = builder.pack();
+        clusters made{{bytes.data(), bytes.size()}, subject_count * 5 / 4};
+        std::size_t without = 0;
+        for (const std::vector<float>& subject : of.subjects) {
+            double best = -1;
+            for (std::size_t i = 0; i < made.count(); ++i)
+                best = std::max(best, exact(metric::cosine, subject, {made.centre(i), made.centre(i) + dims}));
+            without += best < 0.6;
+        }
+        EXPECT_EQ(without, 0u) << static_cast<int>(by);
+    }
+}
+
 TEST(vectors_clusters, of_little) {
     EXPECT_EQ(clusters::usual_count(0), 1u);
     EXPECT_EQ(clusters::usual_count(10000), 800u);

@@ -10,8 +10,11 @@ namespace tenancy::vectors {
 
 namespace {
 
-/// More do not make searches better.
-constexpr int rounds = 5;
+/// More do not make searches better, as the first centres lie well.
+constexpr int rounds = 2;
+
+/// A quarter of the first centres are taken as they come, the others in so many steps from where those before are far.
+constexpr std::size_t steps = 64;
 
 /// Codes of so many vectors stay in the cache while all centres are compared with them.
 constexpr std::size_t at_once = 256;
@@ -29,6 +32,13 @@ void set_mean(const block_view& block, const std::vector<std::uint32_t>& places,
     for (std::size_t i = 0; i < dims; ++i)
         centre[i] = static_cast<float>(sum[i] / static_cast<double>(places.size()));
     turn.undo(centre);
+}
+
+/// The score of a centre that is equal to a vector. What another one has less is half the square of its distance.
+double best_score(const block_view& block, std::size_t place) noexcept {
+    if (block.by() == metric::cosine) return 1;
+    double norm = block.facts().norms[place];
+    return norm * norm / 2;
 }
 
 /// The greatest first; what they have too much of goes to those that have next to nothing.
@@ -59,10 +69,7 @@ std::size_t clusters::usual_sample(std::size_t count) noexcept { return std::min
 clusters::clusters(const block_view& sample, std::size_t count, const std::function<void()>& between)
     : m_metric{sample.by()}, m_dims{sample.dimensions()} {
     if (sample.count() == 0) return;
-    std::vector<std::vector<std::uint32_t>> members(std::clamp<std::size_t>(count, 1, sample.count()));
-    // Evenly spread over the sample; vectors that came together are often alike.
-    for (std::size_t i = 0; i < members.size(); ++i)
-        members[i].push_back(static_cast<std::uint32_t>(i * sample.count() / members.size()));
+    std::vector<std::vector<std::uint32_t>> members = seeds(sample, std::clamp<std::size_t>(count, 1, sample.count()), between);
     for (int round = 0; round < rounds; ++round) {
         set_means(sample, members);
         std::vector<std::vector<std::uint32_t>> next(members.size());
@@ -75,6 +82,48 @@ clusters::clusters(const block_view& sample, std::size_t count, const std::funct
         members = std::move(next);
     }
     set_means(sample, members);
+}
+
+std::vector<std::vector<std::uint32_t>> clusters::seeds(const block_view& sample, std::size_t count,
+                                                        const std::function<void()>& between) {
+    std::vector<std::vector<std::uint32_t>> all, some;
+    // Evenly spread over the sample; vectors that came together are often alike.
+    std::size_t first = (count + 3) / 4, in_step = (count - first + steps - 1) / steps;
+    for (std::size_t i = 0; i < first; ++i)
+        some.push_back({static_cast<std::uint32_t>(i * sample.count() / first)});
+    nearest best{sample.count()};
+    std::vector<double> weights(sample.count());
+    for (std::uint64_t state = 1;;) {
+        set_means(sample, some);
+        improve(sample, static_cast<std::uint32_t>(all.size()), best, between);
+        all.insert(all.end(), some.begin(), some.end());
+        some.clear();
+        if (all.size() == count) return all;
+
+        double farthest = 0, sum = 0;
+        for (std::size_t i = 0; i < weights.size(); ++i) {
+            weights[i] = std::max(0.0, best_score(sample, i) - best.scores[i]);
+            farthest = std::max(farthest, weights[i]);
+        }
+        if (!(farthest > 0 && std::isfinite(farthest))) return all;
+        for (double& weight : weights) {
+            // In many dimensions the members of one group are hardly nearer to each other than to those of the next, and most
+            // of them have a centre: the square of the distance would lead to those. A high power of it does not.
+            weight = std::pow(weight / farthest, 8);
+            sum += weight;
+        }
+        // Evenly spread over the weights, so that a group that has no centre gets some and not all of them.
+        std::size_t wanted = std::min(in_step, count - all.size());
+        state = state * 6364136223846793005u + 1442695040888963407u;
+        double step = sum / static_cast<double>(wanted), next = step * (static_cast<double>(state >> 11) * 0x1p-53), passed = 0;
+        for (std::size_t i = 0; i < weights.size() && some.size() < wanted; ++i) {
+            passed += weights[i];
+            if (passed <= next) continue;
+            some.push_back({static_cast<std::uint32_t>(i)});
+            next = std::max(next + step, passed);
+        }
+        if (some.empty()) return all;
+    }
 }
 
 clusters::clusters(metric by, std::size_t dims, std::vector<float> centres)
@@ -105,16 +154,22 @@ void clusters::prepare() {
 }
 
 std::vector<std::uint32_t> clusters::assign(const block_view& block, const std::function<void()>& between) const {
-    std::vector<std::uint32_t> found(block.count());
+    nearest best{block.count()};
+    improve(block, 0, best, between);
+    return std::move(best.numbers);
+}
+
+void clusters::improve(const block_view& block, std::uint32_t first, nearest& best,
+                       const std::function<void()>& between) const {
     std::int32_t products[at_once];
-    float best[at_once], scales[at_once];
+    float scores[at_once], scales[at_once];
     std::uint32_t numbers[at_once];
     for (std::size_t begin = 0; begin < block.count(); begin += at_once) {
         std::size_t count = std::min(at_once, block.count() - begin);
         for (std::size_t i = 0; i < count; ++i) {
             scales[i] = block.facts().scales[begin + i];
-            best[i] = -std::numeric_limits<float>::infinity();
-            numbers[i] = 0;
+            scores[i] = best.scores[begin + i];
+            numbers[i] = best.numbers[begin + i];
         }
         for (std::uint32_t number = 0; number < m_queries.size(); ++number) {
             const query& centre = m_queries[number];
@@ -122,15 +177,15 @@ std::vector<std::uint32_t> clusters::assign(const block_view& block, const std::
             float step = centre.coarse_step(), half = m_halves[number];
             for (std::size_t i = 0; i < count; ++i) {
                 float score = static_cast<float>(products[i]) * (scales[i] * step) - half;
-                bool is_nearer = score > best[i];
-                best[i] = is_nearer ? score : best[i];
-                numbers[i] = is_nearer ? number : numbers[i];
+                bool is_nearer = score > scores[i];
+                scores[i] = is_nearer ? score : scores[i];
+                numbers[i] = is_nearer ? first + number : numbers[i];
             }
         }
-        std::copy_n(numbers, count, found.begin() + static_cast<std::ptrdiff_t>(begin));
+        std::copy_n(scores, count, best.scores.begin() + static_cast<std::ptrdiff_t>(begin));
+        std::copy_n(numbers, count, best.numbers.begin() + static_cast<std::ptrdiff_t>(begin));
         if (between) between();
     }
-    return found;
 }
 
 } // namespace tenancy::vectors
