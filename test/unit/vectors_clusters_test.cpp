@@ -234,13 +234,30 @@ TEST(vectors_rehearsal, few_samples_promise_little) {
 }
 
 TEST(vectors_directory, comes_back_from_bytes) {
-    std::vector<member> members{{0, 5}, {0, 7}, {3, std::uint64_t{1} << 47}}, back;
+    std::vector<member> members{{0, 5}, {0, 7}, {3, std::uint64_t{1} << 47}, {9, 7}};
     std::vector<std::uint8_t> bytes = pack_members(members.data(), members.size(), 41);
     ASSERT_EQ(part_of(bytes.data(), bytes.size()), directory_part::members);
-    EXPECT_EQ(unpack_members(bytes.data(), bytes.size(), back), 41u);
-    ASSERT_EQ(back.size(), 3u);
+    members_view back{bytes.data(), bytes.size()};
+    EXPECT_EQ(back.vectors(), 41u);
+    ASSERT_EQ(back.count(), 4u);
     EXPECT_EQ(back[2].cluster, 3u);
     EXPECT_EQ(back[2].source, std::uint64_t{1} << 47);
+    auto found = [&](const std::vector<std::uint32_t>& clusters) {
+        std::vector<std::uint64_t> sources;
+        back.find(clusters, sources);
+        return sources;
+    };
+    using list = std::vector<std::uint64_t>;
+    EXPECT_EQ(found({}), list{});
+    EXPECT_EQ(found({0}), (list{5, 7}));
+    EXPECT_EQ(found({1, 2, 4, 8}), list{});
+    EXPECT_EQ(found({0, 2, 3, 9}), (list{5, 7, std::uint64_t{1} << 47, 7}));
+    EXPECT_EQ(found({3, 9, 10}), (list{std::uint64_t{1} << 47, 7}));
+    EXPECT_EQ(found({10, 4000}), list{});
+    std::vector<std::uint8_t> empty = pack_members(nullptr, 0, 0);
+    std::vector<std::uint64_t> none;
+    members_view{empty.data(), empty.size()}.find({0, 1}, none);
+    EXPECT_TRUE(none.empty());
 
     promise learned;
     learned.vectors = 123456789012;
@@ -271,22 +288,52 @@ TEST(vectors_directory, comes_back_from_bytes) {
 
 TEST(vectors_directory, refuses_damage) {
     member one{1, 2};
-    std::vector<member> into;
-    for (std::vector<std::uint8_t> good : {pack_members(&one, 1, 9), pack_promise({})}) {
-        auto read = [&](const std::vector<std::uint8_t>& bytes, std::size_t size) {
-            if (part_of(bytes.data(), size) == directory_part::promise)
-                unpack_promise(bytes.data(), size);
-            else
-                unpack_members(bytes.data(), size, into);
-        };
-        EXPECT_NO_THROW(read(good, good.size()));
-        for (std::size_t size = 0; size < good.size(); ++size)
-            EXPECT_THROW(read(good, size), error) << size;
-        for (std::size_t at = 0; at < good.size(); ++at) {
-            std::vector<std::uint8_t> bad = good;
+    std::vector<std::uint8_t> members = pack_members(&one, 1, 9), learned = pack_promise({});
+    EXPECT_NO_THROW(unpack_promise(learned.data(), learned.size()));
+    EXPECT_NO_THROW((members_view{members.data(), members.size()}));
+    for (std::size_t size = 0; size < learned.size(); ++size)
+        EXPECT_THROW(unpack_promise(learned.data(), size), error) << size;
+    for (std::size_t size = 0; size < members.size(); ++size)
+        EXPECT_TRUE(size == members_format::header || !verify_directory(members.data(), size)) << size;
+    for (std::size_t size = 0; size < members_format::header; ++size)
+        EXPECT_THROW((members_view{members.data(), size}), error) << size;
+    EXPECT_THROW((members_view{members.data(), members.size() - 1}), error);
+    for (std::vector<std::uint8_t> bad : {members, learned}) {
+        EXPECT_TRUE(verify_directory(bad.data(), bad.size()));
+        for (std::size_t at = 0; at < bad.size(); ++at) {
             bad[at] ^= 0x10;
-            EXPECT_THROW(read(bad, bad.size()), error) << at;
+            EXPECT_FALSE(verify_directory(bad.data(), bad.size())) << at;
+            if (bad.size() == learned.size()) {
+                EXPECT_THROW(unpack_promise(bad.data(), bad.size()), error) << at;
+            }
+            bad[at] ^= 0x10;
         }
+    }
+}
+
+/// In the order of the exact keys, but for centres that are equally near.
+TEST(vectors_directory, compares_centres_nearly_as_exactly) {
+    made_up some{36};
+    for (metric by : all_metrics) {
+        constexpr std::size_t dims = 200, count = 300;
+        block_builder builder{by, dims};
+        for (std::size_t i = 0; i < count; ++i)
+            builder.add(id_of_cluster(static_cast<std::uint32_t>(i)), some.gaussian(dims).data());
+        std::vector<std::uint8_t> bytes = builder.pack();
+        block_view centres{bytes.data(), bytes.size()};
+        query asked{by, some.gaussian(dims).data(), dims};
+        std::vector<float> keys(count), near(count), upper(count);
+        compare_centres(asked, centres, keys.data());
+        compare(asked, centres, 0, count, near.data(), upper.data());
+        float size = by == metric::cosine ? 1 : by == metric::l2 ? 20 : 200;
+        for (std::size_t i = 0; i < count; ++i)
+            ASSERT_NEAR(keys[i], near[i], 0.004f * size) << static_cast<int>(by);
+
+        query other{by, some.gaussian(dims - 1).data(), dims - 1};
+        EXPECT_THROW(compare_centres(other, centres, keys.data()), error);
+        std::size_t scales_at = block_format::header + count * dims;
+        store<float>(bytes.data() + scales_at + 8, std::numeric_limits<float>::quiet_NaN());
+        EXPECT_THROW(compare_centres(asked, centres, keys.data()), error);
     }
 }
 

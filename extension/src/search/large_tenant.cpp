@@ -34,6 +34,11 @@ public:
                                   static_cast<std::size_t>(VARSIZE_ANY_EXHDR(data))});
     }
 
+    /// Have a page on its way that is read soon.
+    void expect(std::uint64_t source) const { m_reader.expect(vectors::place_of(source)); }
+    /// How far behind the page that is read it lies in memory.
+    std::ptrdiff_t to(std::uint64_t source) const { return m_reader.to(vectors::place_of(source)); }
+
     void close() { m_reader.close(); }
 
 private:
@@ -58,67 +63,103 @@ void large_tenant::use(const char* tier, std::int64_t blocks, std::int64_t codes
     m_recall = std::min(m_recall, recall);
 }
 
+/// Keep the nearest of the centres, one more than clusters are to be read. Once there are as many, few others come in.
+void large_tenant::keep_nearest(const vectors::block_view& centres, std::size_t probes, std::ptrdiff_t ahead) {
+    auto is_nearer = [](const centre& a, const centre& b) { return a.key > b.key; };
+    m_keys.resize(centres.count());
+    vectors::compare_centres(m_asked, centres, m_keys.data(), ahead);
+    for (std::size_t i = 0; i < centres.count(); ++i) {
+        if (m_nearest.size() > probes) {
+            if (!(m_keys[i] > m_nearest.front().key)) continue;
+            std::pop_heap(m_nearest.begin(), m_nearest.end(), is_nearer);
+            m_nearest.pop_back();
+        }
+        m_nearest.push_back({m_keys[i], vectors::cluster_of(centres.id(i))});
+        std::push_heap(m_nearest.begin(), m_nearest.end(), is_nearer);
+    }
+}
+
 bool large_tenant::look_at_clusters(vectors::block_table& table, std::int32_t store, const store::tenant_key& tenant,
                                     vectors::collector& found) {
     vectors::promise learned;
     std::size_t kind = vectors::promise::kinds;
     std::int64_t blocks = 0, codes = 0;
-    auto visit = [&](vectors::block_kind, const std::uint8_t* bytes, std::size_t size, std::ptrdiff_t) {
+    std::size_t probes = 0, centres = 0;
+    bool is_readable = false;
+    // The promise comes first, then the centres, and then what has the members.
+    auto visit = [&](vectors::block_kind, const std::uint8_t* bytes, std::size_t size, std::ptrdiff_t ahead) {
         ++blocks;
         switch (vectors::part_of(bytes, size)) {
         case vectors::directory_part::promise:
             learned = vectors::unpack_promise(bytes, size);
             kind = learned.kind_for(m_count);
+            if (kind < vectors::promise::kinds) probes = learned.probes[kind];
             return kind < vectors::promise::kinds;
-        case vectors::directory_part::members:
-            codes += vectors::unpack_members(bytes, size, m_members);
+        case vectors::directory_part::centres: {
+            vectors::block_view block{bytes, size};
+            keep_nearest(block, probes, ahead);
+            centres += block.count();
             return true;
-        case vectors::directory_part::centres:
+        }
+        case vectors::directory_part::members:
             break;
         }
-        vectors::block_view block{bytes, size};
-        m_keys.resize(block.count());
-        m_upper.resize(block.count());
-        vectors::compare(m_asked, block, 0, block.count(), m_keys.data(), m_upper.data());
-        for (std::size_t i = 0; i < block.count(); ++i)
-            m_centres.push_back({m_keys[i], vectors::cluster_of(block.id(i))});
-        return true;
+        vectors::members_view members{bytes, size};
+        if (m_clusters.empty()) {
+            for (std::size_t i = 1; i < m_nearest.size(); ++i)
+                m_clusters.push_back(m_nearest[i].number);
+            std::sort(m_clusters.begin(), m_clusters.end());
+        }
+        members.find(m_clusters, m_sources);
+        codes += members.vectors();
+        // What was written at once is of one file.
+        is_readable = kind < vectors::promise::kinds && centres == learned.clusters && m_clusters.size() == probes &&
+                      members.count() > 0 && vectors::is_of_file(members[0].source, table.heap());
+        return is_readable;
     };
-    table.read_tenant(GetActiveSnapshot(), store, tenant.datum(), vectors::block_kind::directory,
-                      vectors::block_kind::directory, visit);
-    if (kind == vectors::promise::kinds || !is_large(codes)) return false;
-    std::uint32_t probes = learned.probes[kind];
-    if (probes >= m_centres.size()) return false;
-    for (const vectors::member& one : m_members)
-        if (!vectors::is_of_file(one.source, table.heap())) return false;
+    auto read_directory = [&](auto to) {
+        table.read_tenant(GetActiveSnapshot(), store, tenant.datum(), vectors::block_kind::directory,
+                          vectors::block_kind::directory, to);
+    };
+    m_nearest.clear();
+    m_clusters.clear();
+    m_sources.clear();
+    read_directory(visit);
+    if (!is_readable || !is_large(codes)) return false;
 
-    std::nth_element(m_centres.begin(), m_centres.begin() + probes, m_centres.end(),
-                     [](const centre& a, const centre& b) { return a.key > b.key; });
-    m_is_near.assign(learned.clusters, false);
-    for (std::uint32_t i = 0; i < probes; ++i)
-        if (m_centres[i].number < learned.clusters) m_is_near[m_centres[i].number] = true;
     known_pages pages{table, store, tenant, vectors::block_kind::clustered};
-    auto read = [&](bool near) {
-        m_sources.clear();
-        for (const vectors::member& one : m_members)
-            if ((one.cluster < learned.clusters && m_is_near[one.cluster]) == near) m_sources.push_back(one.source);
+    auto read_pages = [&] {
         // One page may have some of the clusters; in the order of places, it is read once.
         std::sort(m_sources.begin(), m_sources.end());
         m_sources.erase(std::unique(m_sources.begin(), m_sources.end()), m_sources.end());
-        for (std::uint64_t source : m_sources) {
-            if (!near && std::binary_search(m_read.begin(), m_read.end(), source)) continue;
-            pages.read(source, [&](const vectors::block_view& block) { vectors::scan(m_asked, block, source, found); });
+        for (std::size_t i = 0; i < m_sources.size(); ++i) {
+            std::uint64_t source = m_sources[i];
+            if (i + 2 < m_sources.size()) pages.expect(m_sources[i + 2]);
+            if (std::binary_search(m_read.begin(), m_read.end(), source)) continue;
+            pages.read(source, [&](const vectors::block_view& block) {
+                std::ptrdiff_t ahead = i + 1 < m_sources.size() ? pages.to(m_sources[i + 1]) : 0;
+                vectors::scan(m_asked, block, source, found, ahead);
+            });
             ++blocks;
             CHECK_FOR_INTERRUPTS();
         }
     };
-    read(true);
-    if (vectors::stands_out(m_asked, found.likely_last(), m_centres[probes].key) >= learned.stands_out[kind]) {
+    m_read.clear();
+    read_pages();
+    if (vectors::stands_out(m_asked, found.likely_last(), m_nearest.front().key) >= learned.stands_out[kind]) {
         use("clusters", blocks, codes, true, learned.recall[kind]);
     } else {
         // Every page of a cluster is named in the directory.
         m_read.swap(m_sources);
-        read(false);
+        m_sources.clear();
+        read_directory([&](vectors::block_kind, const std::uint8_t* bytes, std::size_t size, std::ptrdiff_t) {
+            if (vectors::part_of(bytes, size) != vectors::directory_part::members) return true;
+            vectors::members_view members{bytes, size};
+            for (std::size_t i = 0; i < members.count(); ++i)
+                m_sources.push_back(members[i].source);
+            return true;
+        });
+        read_pages();
         m_blocks += blocks;
         m_codes += codes;
     }

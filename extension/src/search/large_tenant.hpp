@@ -40,6 +40,7 @@ private:
     };
 
     bool is_large(std::int64_t codes) const noexcept;
+    void keep_nearest(const vectors::block_view& centres, std::size_t probes, std::ptrdiff_t ahead);
     void use(const char* tier, std::int64_t blocks, std::int64_t codes, bool left_out, double recall) noexcept;
 
     const vectors::query& m_asked;
@@ -50,10 +51,9 @@ private:
     double m_recall = 1;
 
     vectors::shortlist m_near;
-    std::vector<centre> m_centres;
-    std::vector<vectors::member> m_members;
-    std::vector<float> m_keys, m_upper;
-    std::vector<bool> m_is_near;
+    std::vector<centre> m_nearest; ///< a heap with the worst in front, which is not read
+    std::vector<float> m_keys;
+    std::vector<std::uint32_t> m_clusters; ///< the numbers of the others, in order
     std::vector<std::uint64_t> m_sources, m_read;
 };
 

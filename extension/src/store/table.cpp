@@ -52,19 +52,19 @@ bool page_reader::fill(IndexScanDesc from) {
         m_places[m_count++] = *place;
     }
     for (int i = 0; i < std::min(ahead, m_count); ++i)
-        prefetch(i);
+        expect(m_places[i]);
     return m_count > 0;
 }
 
 /// Where the page of a place was last met, if that is a shared buffer.
-Buffer page_reader::met_at(int place) const noexcept {
+Buffer page_reader::met_at(const ItemPointerData& place) const noexcept {
     const auto& known = m_known->of_block;
-    BlockNumber block = ItemPointerGetBlockNumber(&m_places[place]);
+    BlockNumber block = ItemPointerGetBlockNumber(&place);
     if (block >= known.size() || !BufferIsValid(known[block]) || BufferIsLocal(known[block])) return InvalidBuffer;
     return known[block];
 }
 
-void page_reader::prefetch(int place) const {
+void page_reader::expect(const ItemPointerData& place) const {
     Buffer met = met_at(place);
     if (!BufferIsValid(met)) return;
     // Their addresses are good for as long as the server runs, whatever page is in there by now. Pinning writes to the one.
@@ -74,9 +74,11 @@ void page_reader::prefetch(int place) const {
     __builtin_prefetch(page + 64);
 }
 
-std::ptrdiff_t page_reader::to_next() const noexcept {
-    if (m_next >= m_count || BufferIsLocal(m_pinned)) return 0;
-    Buffer met = met_at(m_next);
+std::ptrdiff_t page_reader::to_next() const noexcept { return m_next < m_count ? to(m_places[m_next]) : 0; }
+
+std::ptrdiff_t page_reader::to(const ItemPointerData& place) const noexcept {
+    if (BufferIsLocal(m_pinned)) return 0;
+    Buffer met = met_at(place);
     return BufferIsValid(met) ? BufferGetPage(met) - BufferGetPage(m_pinned) : 0;
 }
 
@@ -121,7 +123,7 @@ Buffer page_reader::read(BlockNumber block, Buffer met) const {
 
 bool page_reader::next(HeapTupleData& tuple) {
     while (m_next < m_count) {
-        if (m_next + ahead < m_count) prefetch(m_next + ahead);
+        if (m_next + ahead < m_count) expect(m_places[m_next + ahead]);
         if (fetch_known(m_places[m_next++], tuple)) return true;
     }
     return false;

@@ -72,6 +72,11 @@ public:
 
     /// How far behind the page of the row that next() gave in memory the page of the next one lies, as far as is known; else 0.
     std::ptrdiff_t to_next() const noexcept;
+    /// The same of the last row that was given and a place.
+    std::ptrdiff_t to(const ItemPointerData& place) const noexcept;
+
+    /// Have the page of a place on its way that will be read soon, if it was met before.
+    void expect(const ItemPointerData& place) const;
 
     void close();
 
@@ -83,8 +88,7 @@ private:
     void release();
     bool is_seen(ItemPointerData place, HeapTupleData& tuple);
     bool is_seen_at_once(const ItemPointerData& place, HeapTupleData& tuple) const;
-    Buffer met_at(int place) const noexcept;
-    void prefetch(int place) const;
+    Buffer met_at(const ItemPointerData& place) const noexcept;
     Buffer read(BlockNumber block, Buffer met) const;
 
     Relation m_heap;

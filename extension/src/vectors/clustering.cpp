@@ -15,6 +15,9 @@ constexpr std::size_t at_once = 1024;
 /// Pages that one statement adds to clusters at most: it has its own work to do. The rest is left to the next ones.
 constexpr std::size_t most_added = 1000;
 
+/// The order of what a directory has, as a search needs it.
+constexpr std::int64_t number_of_promise = -1, number_of_centres = 0, number_of_members = 1;
+
 /// So many parts of a tenant's vectors are one that is read by every search before it is added to clusters.
 constexpr std::int64_t new_part = 8;
 
@@ -42,10 +45,9 @@ bool clustering::read_promise(promise& learned) {
                 learned = unpack_promise(begin, bytes.size());
                 is_there = true;
             } else if (part == directory_part::members) {
-                m_members.clear();
-                unpack_members(begin, bytes.size(), m_members);
-                for (const member& one : m_members)
-                    m_is_elsewhere = m_is_elsewhere || !is_of_file(one.source, m_table.heap());
+                members_view members{begin, bytes.size()};
+                for (std::size_t i = 0; i < members.count(); ++i)
+                    m_is_elsewhere = m_is_elsewhere || !is_of_file(members[i].source, m_table.heap());
             }
             return true;
         });
@@ -187,7 +189,7 @@ void clustering::write_pages() {
         while (members.size() - first_of_row >= most_members || (is_end && first_of_row < members.size())) {
             std::size_t count = std::min(most_members, members.size() - first_of_row);
             std::vector<std::uint8_t> bytes = pack_members(members.data() + first_of_row, count, vectors_of_row);
-            pg::guarded([&] { insert(block_kind::directory, 0, count, bytes.data(), bytes.size()); });
+            pg::guarded([&] { insert(block_kind::directory, number_of_members, count, bytes.data(), bytes.size()); });
             first_of_row += count;
             vectors_of_row = 0;
         }
@@ -227,14 +229,13 @@ void clustering::write_centres(const clusters& made) {
         if (builder.count() < most && number + 1 < made.count()) continue;
         std::size_t count = builder.count();
         std::vector<std::uint8_t> bytes = builder.pack();
-        pg::guarded([&] { insert(block_kind::directory, 1, count, bytes.data(), bytes.size()); });
+        pg::guarded([&] { insert(block_kind::directory, number_of_centres, count, bytes.data(), bytes.size()); });
     }
 }
 
 void clustering::write_promise(const promise& learned) {
     std::vector<std::uint8_t> bytes = pack_promise(learned);
-    // First of all that a search reads of them.
-    pg::guarded([&] { insert(block_kind::directory, -1, 1, bytes.data(), bytes.size()); });
+    pg::guarded([&] { insert(block_kind::directory, number_of_promise, 1, bytes.data(), bytes.size()); });
 }
 
 bool clustering::make(std::vector<pending_page>& pending) {

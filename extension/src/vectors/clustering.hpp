@@ -57,7 +57,6 @@ private:
     void write_promise(const promise& learned);
 
     bool m_is_all_seen = true, m_is_elsewhere = false;
-    std::vector<member> m_members;
     std::vector<page> m_pages;
     std::uint64_t m_vectors = 0;
     std::vector<entry> m_entries;

@@ -5,6 +5,7 @@
 #include "pure/error.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <string>
 
@@ -25,8 +26,12 @@ bool has_checksum(const std::uint8_t* bytes, std::size_t size) noexcept {
     return size >= checksum_at + sizeof(std::uint32_t) && load<std::uint32_t>(bytes + checksum_at) == checksum(bytes, size);
 }
 
-void check(const std::uint8_t* bytes, std::size_t size, const std::uint8_t (&magic)[4]) {
+void check_beginning(const std::uint8_t* bytes, std::size_t size, const std::uint8_t (&magic)[4]) {
     if (size < sizeof magic || std::memcmp(bytes, magic, sizeof magic) != 0) refuse("It does not begin as it should.");
+}
+
+void check(const std::uint8_t* bytes, std::size_t size, const std::uint8_t (&magic)[4]) {
+    check_beginning(bytes, size, magic);
     if (!has_checksum(bytes, size)) refuse("Its checksum is wrong.");
 }
 
@@ -45,19 +50,56 @@ std::vector<std::uint8_t> pack_members(const member* first, std::size_t count, s
     return bytes;
 }
 
-std::uint32_t unpack_members(const std::uint8_t* bytes, std::size_t size, std::vector<member>& all) {
-    check(bytes, size, members_magic);
+members_view::members_view(const std::uint8_t* bytes, std::size_t size) : m_bytes{bytes} {
+    check_beginning(bytes, size, members_magic);
     if (size < members_format::header || (size - members_format::header) % members_format::entry != 0)
         refuse("It has " + std::to_string(size) + " bytes.");
-    for (std::size_t at = members_format::header; at < size; at += members_format::entry)
-        all.push_back({load<std::uint32_t>(bytes + at), load<std::uint64_t>(bytes + at + 4)});
-    return load<std::uint32_t>(bytes + 4);
+    m_count = (size - members_format::header) / members_format::entry;
+}
+
+void members_view::find(const std::vector<std::uint32_t>& clusters, std::vector<std::uint64_t>& sources) const {
+    if (m_count == 0) return;
+    auto wanted = std::lower_bound(clusters.begin(), clusters.end(), (*this)[0].cluster);
+    std::size_t place = 0;
+    for (; wanted != clusters.end() && place < m_count; ++wanted) {
+        for (std::size_t left = m_count - place; left > 0;) {
+            std::size_t half = left / 2;
+            bool is_before = (*this)[place + half].cluster < *wanted;
+            place = is_before ? place + half + 1 : place;
+            left = is_before ? left - half - 1 : half;
+        }
+        for (; place < m_count && (*this)[place].cluster == *wanted; ++place)
+            sources.push_back((*this)[place].source);
+    }
 }
 
 std::size_t promise::kind_for(std::int64_t count) const noexcept {
     for (std::size_t kind = 0; kind < kinds; ++kind)
         if (count <= static_cast<std::int64_t>(counts[kind]) && probes[kind] < clusters) return kind;
     return kinds;
+}
+
+void compare_centres(const query& asked, const block_view& centres, float* keys, std::ptrdiff_t ahead) {
+    if (centres.by() != asked.by() || centres.dimensions() != asked.dimensions()) refuse("Its centres are of another corpus.");
+    constexpr std::size_t at_once = 256;
+    std::int32_t products[at_once];
+    bool good = true;
+    const float step = asked.coarse_step(), norm = static_cast<float>(asked.norm());
+    for (std::size_t begin = 0; begin < centres.count(); begin += at_once, keys += at_once) {
+        std::size_t count = std::min(at_once, centres.count() - begin);
+        multiply(asked.uses(), asked.coarse_planes(), centres.codes(begin), count, centres.readable(begin), products, ahead);
+        code_facts_view facts = centres.facts().from(begin);
+        for (std::size_t i = 0; i < count; ++i) {
+            keys[i] = static_cast<float>(products[i]) * (facts.scales[i] * step);
+            good &= std::isfinite(keys[i]);
+        }
+        for (std::size_t i = 0; i < count && asked.by() == metric::l2; ++i) {
+            float squares = norm * norm + facts.norms[i] * facts.norms[i] - 2 * keys[i];
+            keys[i] = -std::sqrt(std::max(0.0f, squares));
+            good &= std::isfinite(squares);
+        }
+    }
+    if (!good) refuse("A centre is not a vector of numbers.");
 }
 
 float stands_out(const query& asked, float neighbour, float centre) noexcept {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "vectors/pure/block.hpp"
+#include "vectors/pure/packed.hpp"
 #include "vectors/pure/query.hpp"
 
 #include <cstddef>
@@ -31,11 +32,27 @@ inline constexpr std::size_t header = 16, entry = 12;
 
 std::vector<std::uint8_t> pack_members(const member* first, std::size_t count, std::uint32_t vectors);
 
-/// Add to `all` what is packed.
-///
-/// @returns the count of vectors
-/// @throws error XX001 when the bytes are no members
-std::uint32_t unpack_members(const std::uint8_t* bytes, std::size_t size, std::vector<member>& all);
+/// Looks at packed members where they lie. Keeps no copy: the bytes must stay.
+class members_view {
+public:
+    /// @throws error XX001 when the bytes are no members, by how they begin and how many they are
+    members_view(const std::uint8_t* bytes, std::size_t size);
+
+    std::size_t count() const noexcept { return m_count; }
+    member operator[](std::size_t place) const noexcept {
+        const std::uint8_t* at = m_bytes + members_format::header + place * members_format::entry;
+        return {load<std::uint32_t>(at), load<std::uint64_t>(at + 4)};
+    }
+    /// Vectors in all blocks that are first named here.
+    std::uint32_t vectors() const noexcept { return load<std::uint32_t>(m_bytes + 4); }
+
+    /// Add the sources of some clusters. @param clusters in rising order
+    void find(const std::vector<std::uint32_t>& clusters, std::vector<std::uint64_t>& sources) const;
+
+private:
+    const std::uint8_t* m_bytes;
+    std::size_t m_count;
+};
 
 /// What was learned from searches whose answer is known.
 ///
@@ -59,6 +76,13 @@ struct promise {
     /// Which of the counts a search for so many neighbours goes by; `kinds` when it must read all clusters.
     std::size_t kind_for(std::int64_t count) const noexcept;
 };
+
+/// Compare a query with packed centres. The keys are those of query, less exact and faster to compute: which centres are
+/// nearer needs no more.
+///
+/// @param keys  room for one of each
+/// @param ahead how far behind in memory lies what is read next: see multiply()
+void compare_centres(const query& asked, const block_view& centres, float* keys, std::ptrdiff_t ahead = 0);
 
 /// How much nearer a neighbour is than the centre of the nearest cluster that was not read, by keys. Where it is not,
 /// the question is unlike the vectors, and nothing says that its neighbours are in the clusters with the nearest centres.

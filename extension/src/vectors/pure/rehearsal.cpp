@@ -82,10 +82,10 @@ promise rehearsal::learned(const block_view& centres) const {
         std::vector<neighbour> nearest;
     };
     std::vector<rehearsed> all_questions;
-    std::vector<float> near(centres.count()), upper(centres.count());
+    std::vector<float> near(centres.count());
     std::vector<std::uint32_t> order(centres.count()), rank_of(centres.count());
     for (const question& each : m_questions) {
-        compare(each.asked, centres, 0, centres.count(), near.data(), upper.data());
+        compare_centres(each.asked, centres, near.data());
         for (std::uint32_t i = 0; i < order.size(); ++i)
             order[i] = i;
         std::sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) { return near[a] > near[b]; });
