@@ -89,18 +89,18 @@ SET LOCAL tenancy.approximate_above = '64kB';
 -- New chunks are found at once, whatever they are about, and come into the clusters when they are many.
 INSERT INTO l2_chunks (tenant_id, document_id, chunk_index, content, embedding) VALUES (a(), a(), 90000, 'new', about(12345, 0));
 SELECT is((SELECT content FROM tenancy.match_chunks(about(12345, 0.01), 1, corpus => 'l2')), 'new', 'a new chunk on a new subject');
-SELECT fill('l2', a(), 8001, 8600);
-SELECT cmp_ok(codes_of(1), '>', 400::bigint, 'new pages are read by all searches');
+SELECT fill('l2', a(), 8001, 8240);
+SELECT cmp_ok(codes_of(1), '>', 120::bigint, 'new pages are read by all searches');
 SELECT cmp_ok((SELECT recall FROM quality('l2')), '>=', 0.999, 'with them');
 SAVEPOINT before;
-SELECT fill('l2', a(), 8601, 13800);
+SELECT fill('l2', a(), 8241, 13800);
 SELECT cmp_ok(codes_of(6), '>', 13200::bigint, 'many new pages are added to the clusters');
 SELECT cmp_ok((SELECT recall FROM quality('l2')), '>=', 0.999, 'which keep the recall');
 SELECT is((SELECT codes FROM tenancy.explain_match(about(17), corpus => 'l2')), 13801::bigint, 'and count');
 ROLLBACK TO before;
-SELECT is((SELECT codes FROM tenancy.explain_match(about(17), corpus => 'l2')), 8601::bigint, 'taken back, they are as they were');
+SELECT is((SELECT codes FROM tenancy.explain_match(about(17), corpus => 'l2')), 8241::bigint, 'taken back, they are as they were');
 SELECT cmp_ok((SELECT recall FROM quality('l2')), '>=', 0.999, 'to the page');
-SELECT fill('l2', a(), 8601, 20000);
+SELECT fill('l2', a(), 8241, 20000);
 SELECT is((SELECT count(*) FROM tenancy.vector_blocks b JOIN tenancy.stores s ON s.number = b.store
     WHERE s.corpus = 'l2' AND b.kind = 4 AND b.tenant = uuid_send(a()) AND b.number = -1), 1::bigint, 'twice as many are clustered anew');
 SELECT cmp_ok(codes_of(6), '>', 19400::bigint, 'all of them');

@@ -19,7 +19,7 @@ constexpr std::size_t most_added = 1000;
 constexpr std::int64_t number_of_promise = -1, number_of_centres = 0, number_of_members = 1;
 
 /// So many parts of a tenant's vectors are one that is read by every search before it is added to clusters.
-constexpr std::int64_t new_part = 8;
+constexpr std::int64_t new_part = 32;
 
 void look_for_interrupts() {
     pg::guarded([] { CHECK_FOR_INTERRUPTS(); });
