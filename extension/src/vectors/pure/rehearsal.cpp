@@ -18,7 +18,7 @@ constexpr double set_aside = 0.005;
 
 /// More clusters than the sample needs.
 std::uint32_t with_margin(std::uint32_t probes, std::uint32_t clusters) noexcept {
-    return std::min(clusters, probes + probes / 2 + std::max<std::uint32_t>(8, clusters / 100));
+    return std::min(clusters, probes + probes / 2 + std::max<std::uint32_t>(8, clusters / 200));
 }
 
 /// Reading more of the clusters is hardly faster than reading all, for few neighbours and for many.
