@@ -42,7 +42,7 @@ struct known_chunk {
     Buffer buffer;
 };
 
-recent<known_chunk, 1024> known;
+recent<known_chunk, 4096> known;
 
 std::uint64_t number_of(Oid value, int number) noexcept {
     return static_cast<std::uint64_t>(value) * most_chunks + static_cast<std::uint64_t>(number);
