@@ -261,7 +261,8 @@ bool clustering::make(std::vector<pending_page>& pending) {
     for (std::size_t i = 0; i < questions; ++i)
         learner.add(view, i * view.count() / questions);
     assign(made, &learner);
-    promise learned = learner.learned({centres.data(), centres.size()});
+    promise learned = learner.learned({centres.data(), centres.size()},
+                                      page_capacity(m_of.tables.by, m_of.dimensions, m_tenant_size));
     if (learned.clusters > 0) {
         remove_all(block_kind::directory);
         remove_all(block_kind::sketch);

@@ -21,8 +21,8 @@ std::uint32_t with_margin(std::uint32_t probes, std::uint32_t clusters) noexcept
     return std::min(clusters, probes + probes / 2 + std::max<std::uint32_t>(8, clusters / 200));
 }
 
-/// Reading more of the clusters is hardly faster than reading all, for few neighbours and for many.
-constexpr std::uint32_t greatest_part[promise::kinds] = {3, 2, 2};
+/// Reading more of the pages is hardly faster than reading all, for few neighbours and for many.
+constexpr double greatest_part[promise::kinds] = {0.4, 0.5, 0.5};
 
 constexpr std::size_t most_neighbours = promise::counts[promise::kinds - 1];
 
@@ -53,6 +53,10 @@ void rehearsal::look_at(const block_view& block, const std::vector<std::uint32_t
     auto is_better = [](const neighbour& a, const neighbour& b) { return a.key > b.key; };
     float near[at_once], upper[at_once];
     m_vectors += block.count();
+    for (std::size_t i = 0; i < block.count(); ++i) {
+        if (clusters[i] >= m_sizes.size()) m_sizes.resize(clusters[i] + 1);
+        ++m_sizes[clusters[i]];
+    }
     for (std::size_t begin = 0; begin < block.count(); begin += at_once) {
         std::size_t count = std::min(at_once, block.count() - begin);
         for (question& each : m_questions) {
@@ -71,14 +75,16 @@ void rehearsal::look_at(const block_view& block, const std::vector<std::uint32_t
     }
 }
 
-promise rehearsal::learned(const block_view& centres) const {
+promise rehearsal::learned(const block_view& centres, std::size_t in_page) const {
     promise made;
     made.vectors = m_vectors;
     made.clusters = static_cast<std::uint32_t>(centres.count());
     std::vector<std::uint32_t> ranks[promise::kinds];
-    // Of each question: the keys of the centres in order, and its neighbours with the ranks of their clusters, best first.
+    // Of each question: the keys of the centres in order, how many vectors the clusters up to each have, and its neighbours
+    // with the ranks of their clusters, best first.
     struct rehearsed {
         std::vector<float> centres;
+        std::vector<std::uint64_t> vectors;
         std::vector<neighbour> nearest;
     };
     std::vector<rehearsed> all_questions;
@@ -91,13 +97,17 @@ promise rehearsal::learned(const block_view& centres) const {
         std::sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) { return near[a] > near[b]; });
         for (std::uint32_t rank = 0; rank < order.size(); ++rank)
             rank_of[cluster_of(centres.id(order[rank]))] = rank;
-        rehearsed one{{}, each.nearest};
+        rehearsed one{{}, {}, each.nearest};
         std::sort(one.nearest.begin(), one.nearest.end(),
                   [](const neighbour& a, const neighbour& b) { return a.key > b.key; });
         for (neighbour& of : one.nearest)
             of.cluster = rank_of[of.cluster];
-        for (std::uint32_t number : order)
-            one.centres.push_back(near[number]);
+        std::uint64_t vectors = 0;
+        for (std::uint32_t place : order) {
+            std::uint32_t number = cluster_of(centres.id(place));
+            one.centres.push_back(near[place]);
+            one.vectors.push_back(vectors += number < m_sizes.size() ? m_sizes[number] : 0);
+        }
         for (std::size_t kind = 0; kind < promise::kinds; ++kind)
             for (std::size_t i = 0; i < std::min(one.nearest.size(), promise::counts[kind]); ++i)
                 ranks[kind].push_back(one.nearest[i].cluster);
@@ -111,7 +121,13 @@ promise rehearsal::learned(const block_view& centres) const {
         std::sort(all.begin(), all.end());
         auto enough = static_cast<std::size_t>(std::ceil(wanted * static_cast<double>(all.size())));
         std::uint32_t probes = with_margin(all[enough - 1] + 1, made.clusters);
-        if (probes > made.clusters / greatest_part[kind]) continue;
+        if (probes >= made.clusters) continue;
+        // Near clusters are often the large ones, and of each some page is read for a part of it.
+        double read = 0, all_vectors = static_cast<double>(m_vectors);
+        for (const rehearsed& one : all_questions)
+            read += static_cast<double>(one.vectors[probes - 1]) / all_vectors / static_cast<double>(all_questions.size());
+        double part = 1 - (1 - read) * std::exp(-static_cast<double>(probes) * static_cast<double>(in_page) / all_vectors);
+        if (part > greatest_part[kind]) continue;
         made.probes[kind] = probes;
         auto hits = static_cast<std::size_t>(std::lower_bound(all.begin(), all.end(), probes) - all.begin());
         made.recall[kind] = static_cast<float>(share_at_least(hits, all.size()));

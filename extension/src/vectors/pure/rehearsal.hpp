@@ -29,7 +29,8 @@ public:
     /// What the answers say. Call it when all was looked at.
     ///
     /// @param centres as they will be compared with queries; the number of each is in its id
-    promise learned(const block_view& centres) const;
+    /// @param in_page vectors that a page has: it is read for one of them
+    promise learned(const block_view& centres, std::size_t in_page) const;
 
 private:
     struct neighbour {
@@ -45,6 +46,7 @@ private:
     metric m_metric;
     std::size_t m_dims;
     std::uint64_t m_vectors = 0;
+    std::vector<std::uint32_t> m_sizes; ///< of clusters, by their numbers
     std::vector<question> m_questions;
 };
 
