@@ -108,8 +108,10 @@ std::vector<std::vector<std::uint32_t>> clusters::seeds(const block_view& sample
         if (!(farthest > 0 && std::isfinite(farthest))) return all;
         for (double& weight : weights) {
             // In many dimensions the members of one group are hardly nearer to each other than to those of the next, and most
-            // of them have a centre: the square of the distance would lead to those. A high power of it does not.
-            weight = std::pow(weight / farthest, 8);
+            // of them have a centre: the square of the distance would lead to those. Its eighth power does not.
+            weight /= farthest;
+            for (int i = 0; i < 3; ++i)
+                weight *= weight;
             sum += weight;
         }
         // Evenly spread over the weights, so that a group that has no centre gets some and not all of them.
