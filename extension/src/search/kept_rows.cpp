@@ -15,12 +15,17 @@ namespace {
 constexpr int kept_columns = 7, answer_columns = 8;
 
 /// A copy of a row that the executor handed over, taken apart. Values point into it.
-void take_apart(MinimalTuple tuple, TupleDesc descriptor, Datum* values, bool* nulls) {
-    HeapTupleData whole;
-    whole.t_len = tuple->t_len + MINIMAL_TUPLE_OFFSET;
-    whole.t_data = reinterpret_cast<HeapTupleHeader>(reinterpret_cast<char*>(tuple) - MINIMAL_TUPLE_OFFSET);
-    heap_deform_tuple(&whole, descriptor, values, nulls);
-}
+struct parts {
+    Datum values[kept_columns];
+    bool nulls[kept_columns];
+
+    void take(MinimalTuple tuple, TupleDesc descriptor) {
+        HeapTupleData whole;
+        whole.t_len = tuple->t_len + MINIMAL_TUPLE_OFFSET;
+        whole.t_data = reinterpret_cast<HeapTupleHeader>(reinterpret_cast<char*>(tuple) - MINIMAL_TUPLE_OFFSET);
+        heap_deform_tuple(&whole, descriptor, values, nulls);
+    }
+};
 
 /// Title and source of a document, as values of the memory context that they were read in.
 struct titled {
@@ -79,18 +84,17 @@ void kept_rows::emit(ReturnSetInfo* result, corpus& of, const std::vector<ranked
                                 [](const row& a, const ranked& b) { return ranks_before(a.of, b); });
     };
 
+    std::vector<parts> rows(ranking.size());
+    pg::guarded([&] {
+        for (std::size_t i = 0; i < rows.size(); ++i)
+            rows[i].take(row_of(ranking[i])->tuple, m_descriptor);
+    });
     std::vector<titled> documents;
     bool has_titles = !of.tables.title.empty() || !of.tables.source.empty();
     if (has_titles) {
-        documents.reserve(ranking.size());
-        pg::guarded([&] {
-            for (const ranked& one : ranking) {
-                Datum values[kept_columns];
-                bool nulls[kept_columns];
-                take_apart(row_of(one)->tuple, m_descriptor, values, nulls);
-                if (!nulls[document_id]) documents.push_back({uuid_of(values[document_id])});
-            }
-        });
+        documents.reserve(rows.size());
+        for (const parts& row : rows)
+            if (!row.nulls[document_id]) documents.push_back({uuid_of(row.values[document_id])});
         auto less = [](const titled& a, const titled& b) { return key_less(a.document, b.document); };
         auto same = [](const titled& a, const titled& b) { return a.document == b.document; };
         std::sort(documents.begin(), documents.end(), less);
@@ -99,10 +103,9 @@ void kept_rows::emit(ReturnSetInfo* result, corpus& of, const std::vector<ranked
     }
 
     pg::guarded([&] {
-        for (const ranked& one : ranking) {
-            Datum kept[kept_columns];
-            bool nulls[kept_columns];
-            take_apart(row_of(one)->tuple, m_descriptor, kept, nulls);
+        for (std::size_t i = 0; i < rows.size(); ++i) {
+            const Datum* kept = rows[i].values;
+            const bool* nulls = rows[i].nulls;
             titled of_document{};
             if (has_titles && !nulls[document_id])
                 of_document = *std::lower_bound(documents.begin(), documents.end(), uuid_of(kept[document_id]),
@@ -111,7 +114,7 @@ void kept_rows::emit(ReturnSetInfo* result, corpus& of, const std::vector<ranked
                                                   kept[document_id],
                                                   kept[chunk_index],
                                                   kept[content],
-                                                  Float8GetDatum(one.score),
+                                                  Float8GetDatum(ranking[i].score),
                                                   kept[metadata],
                                                   of_document.values[0],
                                                   of_document.values[1]};
