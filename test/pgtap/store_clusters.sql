@@ -1,7 +1,7 @@
 -- A large tenant whose vectors lie in clusters is searched by the nearest of them: nearly always the same answer, and said;
 -- everything wherever those do not reach. Here "large" is set to little.
 BEGIN;
-SELECT plan(56);
+SELECT plan(58);
 SET LOCAL search_path = public, test_helpers;
 SET LOCAL tenancy.approximate_above = '64kB';
 
@@ -85,6 +85,13 @@ SELECT is((SELECT count(*) FROM tenancy.match_chunks(about(17), 10, 0.9999, corp
 SET LOCAL tenancy.approximate_above = -1;
 SELECT is((SELECT tier || ' ' || exact || ' ' || codes FROM tenancy.explain_match(about(17), corpus => 'l2')), 'codes true 8000', 'never by clusters');
 SET LOCAL tenancy.approximate_above = '64kB';
+
+-- Centres that come after the members are of no use to a search.
+SAVEPOINT before;
+UPDATE tenancy.vector_blocks SET number = 2 WHERE kind = 4 AND number = 0;
+SELECT is((SELECT tier || ' ' || exact || ' ' || codes FROM tenancy.explain_match(about(17), corpus => 'l2')), 'codes true 8000', 'a directory in another order is not used');
+ROLLBACK TO before;
+SELECT is((SELECT tier FROM tenancy.explain_match(about(17), corpus => 'l2')), 'clusters', 'as it was written it is');
 
 -- New chunks are found at once, whatever they are about, and come into the clusters when they are many.
 INSERT INTO l2_chunks (tenant_id, document_id, chunk_index, content, embedding) VALUES (a(), a(), 90000, 'new', about(12345, 0));
