@@ -1,7 +1,7 @@
 -- A large tenant is searched by sketches first: nearly always the same answer, and said; exact wherever sketches do not reach.
 -- Here "large" is set to little.
 BEGIN;
-SELECT plan(24);
+SELECT plan(30);
 SET LOCAL search_path = public, test_helpers;
 SET LOCAL tenancy.approximate_above = '64kB';
 
@@ -69,6 +69,26 @@ SELECT tenancy.drop_corpus('huge', drop_tables => true);
 -- Filters that the nearest do not pass: everything is read in the end.
 SELECT is((SELECT count(*) FROM tenancy.match_chunks(random_vector(), 10, corpus => name, filter => '{"rare": true}')), 8::bigint, name || ': a filter') FROM tenancy.corpora ORDER BY name;
 SELECT is((SELECT count(*) FROM tenancy.match_chunks(random_vector(), 10000, corpus => name)), 8050::bigint, name || ': everything') FROM tenancy.corpora ORDER BY name;
+
+-- A tenant that grows document by document gets there too, a part at a time, and is as exact as ever before that.
+SELECT tenancy.create_corpus('grown', 24);
+INSERT INTO grown_documents (tenant_id, id) VALUES (a(), a()), (b(), b());
+CREATE FUNCTION grow(tenant uuid, first integer, last integer, chunks integer) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+    FOR i IN first..last LOOP
+        INSERT INTO grown_chunks (tenant_id, document_id, chunk_index, content, embedding)
+        SELECT tenant, tenant, i * chunks + n, 'chunk', random_vector() FROM generate_series(0, chunks - 1) n;
+    END LOOP;
+    RETURN (SELECT tier || ' ' || codes FROM tenancy.explain_match(random_vector(), corpus => 'grown'));
+END
+$$;
+SELECT is(grow(a(), 0, 99, 20), 'codes 2000', 'while it is small, all is read');
+SELECT is(grow(a(), 100, 299, 20), 'sketches 6000', 'when it is large, the sketches');
+SELECT cmp_ok((SELECT recall FROM quality('grown')), '>=', 0.98, 'which find what they should');
+SELECT cmp_ok((SELECT coalesce(sum(entries), 0) FROM tenancy.vector_blocks b JOIN tenancy.stores s ON s.number = b.store WHERE s.corpus = 'grown' AND b.kind = 7), '>', 4500::bigint, 'most of it is in them');
+SELECT is(grow(a(), 300, 599, 20), 'sketches 12000', 'and goes on');
+SELECT cmp_ok((SELECT coalesce(sum(entries), 0) FROM tenancy.vector_blocks b JOIN tenancy.stores s ON s.number = b.store WHERE s.corpus = 'grown' AND b.kind = 1), '<', 2500::bigint, 'so that little is read in full');
+SELECT tenancy.drop_corpus('grown', drop_tables => true);
 
 -- Without: exact, as ever.
 SET LOCAL tenancy.approximate_above = -1;

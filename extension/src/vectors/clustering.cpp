@@ -12,13 +12,14 @@ namespace {
 /// Vectors that are assigned to clusters in one go.
 constexpr std::size_t at_once = 1024;
 
-/// Pages that one statement adds to clusters at most: it has its own work to do. The rest is left to the next ones.
+/// Pages that one statement adds to clusters at most, or a small one to sketches: it has its own work to do. The rest is left to
+/// the next ones.
 constexpr std::size_t most_added = 1000;
 
 /// The order of what a directory has, as a search needs it.
 constexpr std::int64_t number_of_promise = -1, number_of_centres = 0, number_of_members = 1;
 
-/// So many parts of a tenant's vectors are one that is read by every search before it is added to clusters.
+/// So many parts of a tenant's vectors are one that is read by every search before it is added to clusters or sketches.
 constexpr std::int64_t new_part = 32;
 
 void look_for_interrupts() {
@@ -305,7 +306,11 @@ void clustering::add(std::vector<pending_page>& pending) {
     pending.clear();
 }
 
-void sketching::make(std::vector<pending_page>& pending) {
+bool sketching::are_wanted(std::int64_t all, std::int64_t fresh) const {
+    return all * static_cast<std::int64_t>(m_of.dimensions) > sketch_above() && fresh * new_part > all;
+}
+
+void sketching::make(std::vector<pending_page>& pending, std::size_t most_pages) {
     constexpr std::size_t at_once = 2000;
     // Pages that were written a moment ago may be deleted.
     pg::guarded([] { CommandCounterIncrement(); });
@@ -323,10 +328,11 @@ void sketching::make(std::vector<pending_page>& pending) {
             pg::guarded([&] { return insert(block_kind::sketched, number, block.count(), data.data(), data.size()); });
         sketches.add(block, source_of(place, m_table.heap()));
     };
-    for (;;) {
+    while (most_pages > 0) {
         std::vector<copied_row> pages;
-        read(block_kind::full, pages, at_once);
+        read(block_kind::full, pages, std::min(at_once, most_pages));
         if (pages.empty()) break;
+        most_pages -= pages.size();
         for (const copied_row& page : pages) {
             pg::guarded([&] { remove(page.place); });
             add(page.data, page.number);
@@ -360,19 +366,24 @@ void reduce(block_table& table, const search::corpus& of, std::int32_t store, st
     else if (has_clusters && fresh * new_part > all)
         clusters.add(pending);
     if (has_clusters) return;
-    if (fresh * static_cast<std::int64_t>(of.dimensions) <= sketch_above()) return;
-    sketching{table, of, store, tenant}.make(pending);
+    sketching sketches{table, of, store, tenant};
+    if (sketches.are_wanted(all, fresh)) sketches.make(pending);
 }
 
-void reduce_new(block_table& table, const search::corpus& of, std::int32_t store, std::string_view tenant) {
+void reduce_some(block_table& table, const search::corpus& of, std::int32_t store, std::string_view tenant) {
     clustering clusters{table, of, store, tenant};
     promise learned;
-    if (!clusters.read_promise(learned) || !clusters.is_all_seen() || clusters.is_elsewhere() || learned.clusters == 0)
-        return;
-    if (clusters.entries_of(block_kind::full) * new_part <= static_cast<std::int64_t>(learned.vectors)) return;
-    pg::guarded([] { CommandCounterIncrement(); });
+    clusters.read_promise(learned);
+    if (!clusters.is_all_seen() || clusters.is_elsewhere()) return;
+    std::int64_t fresh = clusters.entries_of(block_kind::full);
     std::vector<pending_page> none;
-    clusters.add(none);
+    pg::guarded([] { CommandCounterIncrement(); });
+    if (learned.clusters > 0) {
+        if (fresh * new_part > static_cast<std::int64_t>(learned.vectors)) clusters.add(none);
+        return;
+    }
+    sketching sketches{table, of, store, tenant};
+    if (sketches.are_wanted(fresh + clusters.entries_of(block_kind::sketched), fresh)) sketches.make(none, most_added);
 }
 
 } // namespace tenancy::vectors

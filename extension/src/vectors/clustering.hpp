@@ -67,7 +67,13 @@ class sketching : public tenant_rows {
 public:
     using tenant_rows::tenant_rows;
 
-    void make(std::vector<pending_page>& pending);
+    /// Whether a tenant is large enough, and enough of it is in no sketch.
+    ///
+    /// @param all, fresh entries in all pages, and in those that are in no sketch
+    bool are_wanted(std::int64_t all, std::int64_t fresh) const;
+
+    /// @param most_pages of those that are written, to put into sketches
+    void make(std::vector<pending_page>& pending, std::size_t most_pages = SIZE_MAX);
 };
 
 } // namespace tenancy::vectors

@@ -102,7 +102,8 @@ protected:
 void reduce(block_table& table, const search::corpus& of, std::int32_t store, std::string_view tenant, std::int64_t all,
             std::vector<pending_page>& pending);
 
-/// The same for a statement that adds little: only where there are clusters, and much is new.
-void reduce_new(block_table& table, const search::corpus& of, std::int32_t store, std::string_view tenant);
+/// The same for a statement that adds little, and so does little: it adds some of what is new to clusters, or to sketches where
+/// there are none. Clusters take too long to make.
+void reduce_some(block_table& table, const search::corpus& of, std::int32_t store, std::string_view tenant);
 
 } // namespace tenancy::vectors

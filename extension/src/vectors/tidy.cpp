@@ -196,15 +196,19 @@ void tidy(block_table& table, const search::corpus& of, std::int32_t store, std:
         in_pages = work.entries_in_pages() + in_pending;
         is_large = in_pages * static_cast<std::int64_t>(of.dimensions) > approximate_above();
     }
-    if (loose_rows <= most_loose && gone_rows <= most_gone_rows && !is_much_dead && !is_large) return;
+    // Numbers are counted up, so this is true for one of so many pages.
+    bool is_time = loose_rows > most_loose ||
+                   (!pending.empty() && pending.back().number % many_pages < static_cast<std::int64_t>(pending.size()));
+    if (approximate_above() < 0) is_time = false;
+    if (loose_rows <= most_loose && gone_rows <= most_gone_rows && !is_much_dead && !is_large && !is_time) return;
     if (!pg::guarded([&] { return store::try_lock_tenant(table, store, tenant); })) return;
     if (is_much_dead || loose_rows > most_loose)
         work.pack(is_much_dead, most_repacked);
     else if (gone_rows > most_gone_rows)
         work.merge_gone();
     if (is_large) reduce(table, of, store, tenant, in_pages, pending);
-    else if (loose_rows > most_loose && approximate_above() >= 0)
-        reduce_new(table, of, store, tenant);
+    else if (is_time)
+        reduce_some(table, of, store, tenant);
 }
 
 } // namespace tenancy::vectors
