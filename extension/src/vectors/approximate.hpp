@@ -10,9 +10,6 @@ namespace tenancy::vectors {
 /// (`tenancy.approximate_above`); they are used while it has more than half of it. Negative for never.
 std::int64_t approximate_above() noexcept;
 
-/// The same for sketches, which gain less.
-inline std::int64_t sketch_above() noexcept { return approximate_above() / 4 * 5; }
-
 /// Define the setting; called once from _PG_init.
 void define_settings();
 

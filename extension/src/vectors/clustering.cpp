@@ -307,7 +307,7 @@ void clustering::add(std::vector<pending_page>& pending) {
 }
 
 bool sketching::are_wanted(std::int64_t all, std::int64_t fresh) const {
-    return all * static_cast<std::int64_t>(m_of.dimensions) > sketch_above() && fresh * new_part > all;
+    return all * static_cast<std::int64_t>(m_of.dimensions) > approximate_above() && fresh * new_part > all;
 }
 
 void sketching::make(std::vector<pending_page>& pending, std::size_t most_pages) {
