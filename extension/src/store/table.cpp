@@ -216,6 +216,15 @@ IndexScanDesc table::begin(Snapshot snapshot, ScanKey keys, int count) {
     return found;
 }
 
+std::int64_t table::count_entries(ScanKey keys, int count) {
+    IndexScanDesc found = begin(SnapshotAny, keys, count);
+    std::int64_t entries = 0;
+    while (index_getnext_tid(found, ForwardScanDirection) != nullptr)
+        ++entries;
+    index_endscan(found);
+    return entries;
+}
+
 TupleTableSlot* table::scan_slot() {
     if (m_scan_slot == nullptr) m_scan_slot = table_slot_create(m_heap, nullptr);
     return m_scan_slot;

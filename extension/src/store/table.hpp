@@ -143,6 +143,10 @@ public:
         index_endscan(found);
     }
 
+    /// How many entries of the index the keys find: at least as many as there are rows, and all of that costs less than one look
+    /// at each row.
+    std::int64_t count_entries(ScanKey keys, int count);
+
     /// Add a row with its index entry, as of the current command.
     ///
     /// @returns where it lies

@@ -51,6 +51,14 @@ public:
         scan(snapshot, keys, 4, visit);
     }
 
+    /// How many rows of one kind a tenant has at most: those that are gone count until they are vacuumed.
+    std::int64_t most_rows(std::int32_t store, Datum tenant, block_kind kind) {
+        ScanKeyData keys[3];
+        find(keys, store, tenant);
+        ScanKeyInit(&keys[2], block_of_kind, BTEqualStrategyNumber, F_INT2EQ, Int16GetDatum(static_cast<int16>(kind)));
+        return count_entries(keys, 3);
+    }
+
     /// Call visit(kind, block bytes, how far behind it the next one lies) for all that a search of a tenant reads, as fast as
     /// it can be read.
     template <typename Visit>

@@ -370,7 +370,25 @@ void reduce(block_table& table, const search::corpus& of, std::int32_t store, st
     if (sketches.are_wanted(all, fresh)) sketches.make(pending);
 }
 
+namespace {
+
+/// Whether a tenant may be large, with enough in pages of no cluster and no sketch: asked often, so by the index alone.
+bool may_be_reduced(block_table& table, const search::corpus& of, std::int32_t store, std::string_view tenant) {
+    store::tenant_key key;
+    key.set(tenant.data(), tenant.size());
+    auto most_bytes = [&](block_kind kind) {
+        std::int64_t rows = pg::guarded([&] { return table.most_rows(store, key.datum(), kind); });
+        return rows * static_cast<std::int64_t>(page_capacity(of.tables.by, of.dimensions, tenant.size()) * of.dimensions);
+    };
+    std::int64_t fresh = most_bytes(block_kind::full);
+    if (fresh * new_part <= approximate_above() / 2) return false;
+    return fresh + most_bytes(block_kind::sketched) + most_bytes(block_kind::clustered) > approximate_above() / 2;
+}
+
+} // namespace
+
 void reduce_some(block_table& table, const search::corpus& of, std::int32_t store, std::string_view tenant) {
+    if (!may_be_reduced(table, of, store, tenant)) return;
     clustering clusters{table, of, store, tenant};
     promise learned;
     clusters.read_promise(learned);
