@@ -1,8 +1,8 @@
 #include "search/vector_lane.hpp"
 
 #include "search/keys.hpp"
-#include "search/look_up.hpp"
 #include "search/large_tenant.hpp"
+#include "search/look_up.hpp"
 #include "search/settings.hpp"
 #include "store/state.hpp"
 #include "store/statements.hpp"

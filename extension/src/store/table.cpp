@@ -66,12 +66,7 @@ Buffer page_reader::met_at(const ItemPointerData& place) const noexcept {
 
 void page_reader::expect(const ItemPointerData& place) const {
     Buffer met = met_at(place);
-    if (!BufferIsValid(met)) return;
-    // Their addresses are good for as long as the server runs, whatever page is in there by now. Pinning writes to the one.
-    __builtin_prefetch(GetBufferDescriptor(met - 1), 1);
-    const char* page = BufferGetPage(met);
-    __builtin_prefetch(page);
-    __builtin_prefetch(page + 64);
+    if (BufferIsValid(met)) announce_page(met);
 }
 
 std::ptrdiff_t page_reader::to_next() const noexcept { return m_next < m_count ? to(m_places[m_next]) : 0; }
@@ -91,8 +86,11 @@ Buffer page_reader::announce(const ItemPointerData& place) const {
 
 void page_reader::announce_page(Buffer met) {
     if (BufferIsLocal(met)) return;
+    // Their addresses are good for as long as the server runs, whatever page is in there by now. Pinning writes to the one.
     __builtin_prefetch(GetBufferDescriptor(met - 1), 1);
-    __builtin_prefetch(BufferGetPage(met));
+    const char* page = BufferGetPage(met);
+    __builtin_prefetch(page);
+    __builtin_prefetch(page + 64);
 }
 
 void page_reader::announce_row(const ItemPointerData& place, Buffer met) {

@@ -127,8 +127,7 @@ public:
     }
 
     /// The same for a table whose rows fill their pages: reads ahead of the visitor, so that a long scan runs at the speed
-    /// of memory. The visitor gets tuples of the heap, which lie in their pages, and
-    /// page_reader::to_next().
+    /// of memory. The visitor gets tuples of the heap, which lie in their pages, and page_reader::to_next().
     template <typename Visit>
     void scan_pages(Snapshot snapshot, ScanKey keys, int count, Visit visit) {
         page_reader pages{m_heap, snapshot};
