@@ -163,7 +163,7 @@ void compare(history& of, const std::set<unsigned>* wanted) {
         std::vector<uuid> ids;
         for (unsigned number : *wanted)
             ids.push_back(id_of(number));
-        std::sort(ids.begin(), ids.end(), search::key_less);
+        std::sort(ids.begin(), ids.end(), key_less);
         counted.restrict_to(ids);
     }
     for (auto& segment : of.sealed.segments)

@@ -17,6 +17,9 @@ struct uuid {
     friend bool operator!=(const uuid& a, const uuid& b) noexcept { return !(a == b); }
 };
 
+/// The order of their bytes, which is PostgreSQL's.
+inline bool key_less(const uuid& a, const uuid& b) noexcept { return std::memcmp(a.bytes, b.bytes, 16) < 0; }
+
 /// Parse the canonical form only: 36 characters, lower-case hexadecimal, hyphens at 8, 13, 18 and 23.
 ///
 /// @param text   any bytes

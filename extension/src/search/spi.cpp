@@ -1,5 +1,7 @@
 #include "search/spi.hpp"
 
+#include "pg/arrays.hpp"
+
 #include <cstdlib>
 
 namespace tenancy::search {
@@ -35,19 +37,7 @@ void finish_spi() {
 }
 
 Datum array_of(const uuid* keys, std::size_t count) {
-    return pg::guarded([&] {
-        if (count == 0) return PointerGetDatum(construct_empty_array(UUIDOID));
-        // As construct_array() makes it, without a datum for each element.
-        std::size_t size = ARR_OVERHEAD_NONULLS(1) + count * sizeof(uuid);
-        auto* array = static_cast<ArrayType*>(palloc0(size));
-        SET_VARSIZE(array, size);
-        array->ndim = 1;
-        array->elemtype = UUIDOID;
-        ARR_DIMS(array)[0] = static_cast<int>(count);
-        ARR_LBOUND(array)[0] = 1;
-        std::memcpy(ARR_DATA_PTR(array), keys, count * sizeof(uuid));
-        return PointerGetDatum(array);
-    });
+    return pg::guarded([&] { return pg::array_of(UUIDOID, keys, count, sizeof(uuid)); });
 }
 
 } // namespace tenancy::search

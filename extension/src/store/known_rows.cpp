@@ -1,12 +1,9 @@
 #include "store/known_rows.hpp"
 
+#include "pg/arrays.hpp"
 #include "pg/guard.hpp"
 #include "store/pure/recent.hpp"
 #include "store/table.hpp"
-
-extern "C" {
-#include "utils/array.h"
-}
 
 #include <algorithm>
 
@@ -33,8 +30,6 @@ auto is_of(Oid table, const uuid& key) noexcept {
     return [=](const known_row& one) { return one.table == table && one.key == key; };
 }
 
-bool comes_before(const uuid& a, const uuid& b) noexcept { return std::memcmp(a.bytes, b.bytes, sizeof a.bytes) < 0; }
-
 } // namespace
 
 void remember_rows(Oid table, const placed_row* rows, std::size_t count) {
@@ -57,28 +52,17 @@ known_rows::known_rows(Oid table, const uuid* keys, std::size_t count) {
         else
             m_unknown.push_back(keys[i]);
     }
-    std::sort(m_rows.begin(), m_rows.end(), [](const row& a, const row& b) { return comes_before(a.key, b.key); });
+    std::sort(m_rows.begin(), m_rows.end(), [](const row& a, const row& b) { return key_less(a.key, b.key); });
 }
 
 Datum known_rows::places() const {
-    for (const row& one : m_rows)
+    std::vector<ItemPointerData> places;
+    places.reserve(m_rows.size());
+    for (const row& one : m_rows) {
         page_reader::announce_page(one.buffer);
-    Datum array = pg::guarded([&] {
-        // As construct_array() makes it, without a datum for each element.
-        std::size_t size = ARR_OVERHEAD_NONULLS(1) + m_rows.size() * sizeof(ItemPointerData);
-        auto* made = static_cast<ArrayType*>(palloc0(size));
-        SET_VARSIZE(made, size);
-        made->ndim = 1;
-        made->elemtype = TIDOID;
-        ARR_DIMS(made)[0] = static_cast<int>(m_rows.size());
-        ARR_LBOUND(made)[0] = 1;
-        char* to = ARR_DATA_PTR(made);
-        for (const row& one : m_rows) {
-            std::memcpy(to, &one.place, sizeof one.place);
-            to += sizeof one.place;
-        }
-        return PointerGetDatum(made);
-    });
+        places.push_back(one.place);
+    }
+    Datum array = pg::guarded([&] { return pg::array_of(TIDOID, places.data(), places.size(), sizeof(ItemPointerData)); });
     for (const row& one : m_rows)
         page_reader::announce_row(one.place, one.buffer);
     return array;
@@ -86,7 +70,7 @@ Datum known_rows::places() const {
 
 bool known_rows::take(const uuid& key) noexcept {
     auto at = std::lower_bound(m_rows.begin(), m_rows.end(), key,
-                               [](const row& a, const uuid& b) { return comes_before(a.key, b); });
+                               [](const row& a, const uuid& b) { return key_less(a.key, b); });
     return at != m_rows.end() && at->key == key && !std::exchange(at->is_taken, true);
 }
 

@@ -1,6 +1,6 @@
 #include "pg/arguments.hpp"
 #include "pg/guard.hpp"
-#include "search/pure/ranked.hpp"
+#include "pure/uuid.hpp"
 #include "store/state.hpp"
 #include "words/pack.hpp"
 #include "words/seal.hpp"
@@ -51,8 +51,8 @@ public:
 
     /// Of a chunk of a tenant at a limit.
     bool holds(std::string_view tenant, const uuid& id) const {
-        if (m_after.is_set && tenant == m_after.tenant && !search::key_less(m_after.id, id)) return false;
-        return !m_last.is_set || tenant != m_last.tenant || !search::key_less(m_last.id, id);
+        if (m_after.is_set && tenant == m_after.tenant && !key_less(m_after.id, id)) return false;
+        return !m_last.is_set || tenant != m_last.tenant || !key_less(m_last.id, id);
     }
 
 private:

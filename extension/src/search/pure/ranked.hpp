@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <vector>
 
 namespace tenancy::search {
@@ -15,8 +14,6 @@ struct ranked {
     uuid key;
     double score;
 };
-
-inline bool key_less(const uuid& a, const uuid& b) noexcept { return std::memcmp(a.bytes, b.bytes, 16) < 0; }
 
 /// The order of every result: best score first, ties by chunk id, so that equal data gives bit-identical answers.
 inline bool ranks_before(const ranked& a, const ranked& b) noexcept {

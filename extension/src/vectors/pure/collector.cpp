@@ -16,7 +16,7 @@ constexpr float infinite = std::numeric_limits<float>::infinity();
 
 bool comes_before(const candidate& a, const candidate& b) noexcept {
     if (a.upper != b.upper) return a.upper > b.upper;
-    return search::key_less(a.id, b.id);
+    return key_less(a.id, b.id);
 }
 
 } // namespace
@@ -136,7 +136,7 @@ bool collector::is_settled(const candidate& next) const noexcept {
     double reach = m_asked.score_of(next.upper);
     if (last.score != reach) return last.score > reach;
     // Candidates are in the order of ids only where their bounds are equal: two bounds may have one score.
-    return search::key_less(last.key, next.id) &&
+    return key_less(last.key, next.id) &&
            m_asked.score_of(std::nextafter(next.upper, -infinite)) < reach;
 }
 

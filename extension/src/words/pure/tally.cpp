@@ -23,7 +23,7 @@ bool tally::is_plain() const noexcept {
 }
 
 bool tally::is_wanted(const uuid& id) const {
-    return !m_is_restricted || std::binary_search(m_wanted.begin(), m_wanted.end(), id, search::key_less);
+    return !m_is_restricted || std::binary_search(m_wanted.begin(), m_wanted.end(), id, key_less);
 }
 
 const std::vector<identity>& tally::ids_of(source& of, std::uint32_t page) {
@@ -319,16 +319,16 @@ bool tally::more(std::size_t count, std::vector<search::ranked>& into) {
 
 bool tally::find_chunks(source& in, const uuid& id, std::uint32_t& first, std::uint32_t& end) {
     const std::vector<uuid>& fences = in.head.first_ids;
-    auto page = std::lower_bound(fences.begin(), fences.end(), id, search::key_less);
+    auto page = std::lower_bound(fences.begin(), fences.end(), id, key_less);
     // Versions of the id may end the page before the one that begins with it.
     std::size_t number = static_cast<std::size_t>(page - fences.begin());
     if (number > 0) --number;
     first = end = 0;
     bool is_found = false;
-    for (; number < fences.size() && !search::key_less(id, fences[number]); ++number) {
+    for (; number < fences.size() && !key_less(id, fences[number]); ++number) {
         const auto& ids = ids_of(in, static_cast<std::uint32_t>(number));
         auto at = std::lower_bound(ids.begin(), ids.end(), id,
-                                   [](const identity& a, const uuid& b) { return search::key_less(a.id, b); });
+                                   [](const identity& a, const uuid& b) { return key_less(a.id, b); });
         for (; at != ids.end() && at->id == id; ++at) {
             auto chunk = static_cast<std::uint32_t>(number * ids_per_page + static_cast<std::size_t>(at - ids.begin()));
             if (!is_found) first = chunk;
@@ -345,7 +345,7 @@ std::vector<tally::answer> tally::look_up(const std::vector<uuid>& ids) {
     std::vector<std::uint32_t> order(ids.size());
     for (std::size_t i = 0; i < ids.size(); ++i)
         order[i] = static_cast<std::uint32_t>(i);
-    std::sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) { return search::key_less(ids[a], ids[b]); });
+    std::sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) { return key_less(ids[a], ids[b]); });
 
     struct version {
         std::uint32_t place; ///< in ids
@@ -377,7 +377,7 @@ std::vector<tally::answer> tally::look_up(const std::vector<uuid>& ids) {
         if (one.source != in_log) continue;
         const uuid& id = m_log_ids[one.chunk];
         auto at = std::lower_bound(order.begin(), order.end(), id,
-                                   [&](std::uint32_t a, const uuid& b) { return search::key_less(ids[a], b); });
+                                   [&](std::uint32_t a, const uuid& b) { return key_less(ids[a], b); });
         for (; at != order.end() && ids[*at] == id; ++at)
             add(*at, one);
     }
