@@ -37,8 +37,9 @@ COMMENT ON COLUMN tenancy.usage_slots.slot IS '0 is for sessions that hold the a
 COMMENT ON COLUMN tenancy.usage_slots.used IS 'may be below zero in one slot when more was released than used through it';
 COMMENT ON COLUMN tenancy.usage_slots.lease IS 'what may still be used here without asking the account';
 
-SELECT pg_catalog.pg_extension_config_dump('tenancy.quota_accounts', '');
-SELECT pg_catalog.pg_extension_config_dump('tenancy.usage_slots', '');
+-- Documents are counted by what restored tables hold.
+SELECT pg_catalog.pg_extension_config_dump('tenancy.quota_accounts', $$WHERE metric <> 'documents'$$);
+SELECT pg_catalog.pg_extension_config_dump('tenancy.usage_slots', $$WHERE metric <> 'documents'$$);
 
 ALTER TABLE tenancy.quota_accounts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE tenancy.usage_slots ENABLE ROW LEVEL SECURITY;

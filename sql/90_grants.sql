@@ -240,6 +240,7 @@ BEGIN ATOMIC
         ('control_plane', 'set_limit(text, bigint, uuid, uuid)'),
         ('control_plane', 'drop_limit(text, uuid, uuid)'),
         ('control_plane', 'recount_documents()'),
+        ('control_plane', 'document_drift()'),
         ('control_plane', 'create_organization(text, text)'),
         ('control_plane', 'register_user(text, text, text, text, jsonb, text)'),
         ('control_plane', 'find_user(text, text, text)'),

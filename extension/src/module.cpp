@@ -4,7 +4,9 @@
 #include "context/verdict.hpp"
 #include "credentials/credentials.hpp"
 #include "credentials/tries.hpp"
+#include "metering/applied.hpp"
 #include "metering/rate.hpp"
+#include "metering/rows.hpp"
 #include "migrate/trial.hpp"
 #include "pg/prelude.hpp"
 #include "search/corpus.hpp"
@@ -29,6 +31,8 @@ PGDLLEXPORT void _PG_init(void) {
     tenancy::credentials::request_shared_tries();
     tenancy::audit::register_workers();
     tenancy::metering::request_rates();
+    tenancy::metering::watch_drops();
+    tenancy::metering::watch_applied();
     tenancy::migrate::request_tallies();
     tenancy::vectors::define_settings();
     MarkGUCPrefixReserved("tenancy");

@@ -1,7 +1,16 @@
-// The tenant column of every row of a table, read without the planner: what a table's owner hung on it (index expressions,
-// policies, rules) must not run with the rights of the extension's owner, who counts the rows.
+// What the count of documents reads past the planner: what a table's owner hung on it (index expressions, policies, rules)
+// must not run with the rights of the extension's owner, who counts the rows. All of it reads what is there now: a
+// transaction's older snapshot would not show rows that it is about to lose or to pass on.
+
+#include "metering/rows.hpp"
 
 #include "pg/guard.hpp"
+
+extern "C" {
+#include "catalog/indexing.h"
+#include "catalog/objectaccess.h"
+#include "catalog/pg_trigger.h"
+}
 
 namespace {
 
@@ -9,11 +18,109 @@ bool is_tenant_type(Oid type) {
     return type == UUIDOID || type == TEXTOID || type == VARCHAROID || type == INT8OID || type == INT4OID;
 }
 
+Oid our_table(const char* name) {
+    Oid schema = get_namespace_oid("tenancy", true);
+    return OidIsValid(schema) ? get_relname_relid(name, schema) : InvalidOid;
+}
+
 } // namespace
+
+namespace tenancy::metering {
+
+AttrNumber counted_column(Oid relation) {
+    Oid registry = our_table("counted_tables");
+    if (!OidIsValid(registry)) return InvalidAttrNumber;
+    Relation table = table_open(registry, AccessShareLock);
+    Snapshot now = RegisterSnapshot(GetLatestSnapshot());
+    ScanKeyData key;
+    ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relation));
+    SysScanDesc scan = systable_beginscan(table, InvalidOid, false, now, 1, &key);
+    AttrNumber column = InvalidAttrNumber;
+    HeapTuple tuple = systable_getnext(scan);
+    if (HeapTupleIsValid(tuple)) {
+        bool is_null;
+        column = DatumGetInt16(heap_getattr(tuple, 2, RelationGetDescr(table), &is_null));
+    }
+    systable_endscan(scan);
+    UnregisterSnapshot(now);
+    table_close(table, AccessShareLock);
+    return column;
+}
+
+const char* tenant_key_text(Datum value, Oid type) {
+    if (!is_tenant_type(type)) elog(ERROR, "type %u is not one of a tenant column", type);
+    Oid output;
+    bool is_varlena;
+    getTypeOutputInfo(type, &output, &is_varlena);
+    return OidOutputFunctionCall(output, value);
+}
+
+} // namespace tenancy::metering
+
+namespace {
+
+using tenancy::metering::counted_column;
+
+object_access_hook_type next_hook = nullptr;
+
+/// DROP EXTENSION takes the counts with it, and what would change them, in no order that we know.
+bool is_dropping_extension = false;
+
+/// The table of a trigger that counts documents, or InvalidOid.
+Oid counted_by(Oid trigger) {
+    Relation triggers = table_open(TriggerRelationId, AccessShareLock);
+    ScanKeyData key;
+    ScanKeyInit(&key, Anum_pg_trigger_oid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(trigger));
+    SysScanDesc scan = systable_beginscan(triggers, TriggerOidIndexId, true, nullptr, 1, &key);
+    Oid table = InvalidOid;
+    HeapTuple tuple = systable_getnext(scan);
+    if (HeapTupleIsValid(tuple)) {
+        auto* row = reinterpret_cast<Form_pg_trigger>(GETSTRUCT(tuple));
+        if (!row->tgisinternal && std::strncmp(NameStr(row->tgname), "tenancy_count_", 14) == 0) table = row->tgrelid;
+    }
+    systable_endscan(scan);
+    table_close(triggers, AccessShareLock);
+    return table;
+}
+
+void uncount(Oid relation) {
+    Oid caller;
+    int security_context;
+    GetUserIdAndSecContext(&caller, &security_context);
+    SetUserIdAndSecContext(BOOTSTRAP_SUPERUSERID, security_context | SECURITY_LOCAL_USERID_CHANGE);
+    if (SPI_connect() != SPI_OK_CONNECT) elog(ERROR, "SPI_connect failed");
+    Oid types[] = {OIDOID};
+    Datum values[] = {ObjectIdGetDatum(relation)};
+    int result = SPI_execute_with_args("SELECT tenancy.uncount_table($1)", 1, types, values, nullptr, false, 0);
+    if (result != SPI_OK_SELECT) elog(ERROR, "SPI_execute_with_args returned %d", result);
+    SPI_finish();
+    SetUserIdAndSecContext(caller, security_context);
+}
+
+/// A table's triggers go before its rows do, so the drop of the first one that counts is the last chance to read them.
+void at_access(ObjectAccessType access, Oid class_id, Oid object, int sub_id, void* argument) {
+    if (next_hook) next_hook(access, class_id, object, sub_id, argument);
+    if (access != OAT_DROP || class_id != TriggerRelationId || is_dropping_extension || !IsTransactionState()) return;
+    Oid relation = counted_by(object);
+    if (OidIsValid(relation) && counted_column(relation) != InvalidAttrNumber) uncount(relation);
+}
+
+} // namespace
+
+namespace tenancy::metering {
+
+void watch_drops() {
+    next_hook = object_access_hook;
+    object_access_hook = at_access;
+}
+
+} // namespace tenancy::metering
 
 extern "C" {
 
 PGDLLEXPORT PG_FUNCTION_INFO_V1(tenancy_tenant_keys_of);
+PGDLLEXPORT PG_FUNCTION_INFO_V1(tenancy_counted_column);
+PGDLLEXPORT PG_FUNCTION_INFO_V1(tenancy_before_drop);
 
 PGDLLEXPORT Datum tenancy_tenant_keys_of(PG_FUNCTION_ARGS) {
     InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
@@ -28,7 +135,8 @@ PGDLLEXPORT Datum tenancy_tenant_keys_of(PG_FUNCTION_ARGS) {
         getTypeOutputInfo(type, &output, &is_varlena);
 
         MemoryContext per_row = AllocSetContextCreate(CurrentMemoryContext, "tenant keys", ALLOCSET_SMALL_SIZES);
-        TableScanDesc scan = table_beginscan(table, GetActiveSnapshot(), 0, nullptr);
+        Snapshot now = RegisterSnapshot(GetLatestSnapshot());
+        TableScanDesc scan = table_beginscan(table, now, 0, nullptr);
         TupleTableSlot* slot = table_slot_create(table, nullptr);
         while (table_scan_getnextslot(scan, ForwardScanDirection, slot)) {
             CHECK_FOR_INTERRUPTS();
@@ -45,9 +153,26 @@ PGDLLEXPORT Datum tenancy_tenant_keys_of(PG_FUNCTION_ARGS) {
         }
         ExecDropSingleTupleTableSlot(slot);
         table_endscan(scan);
+        UnregisterSnapshot(now);
         MemoryContextDelete(per_row);
     }
     table_close(table, AccessShareLock);
     return Datum{0};
+}
+
+PGDLLEXPORT Datum tenancy_counted_column(PG_FUNCTION_ARGS) {
+    AttrNumber column = counted_column(PG_GETARG_OID(0));
+    if (column == InvalidAttrNumber) PG_RETURN_NULL();
+    PG_RETURN_INT16(column);
+}
+
+/// Loads the library, whose hook does the rest, into sessions that had no need of it yet.
+PGDLLEXPORT Datum tenancy_before_drop(PG_FUNCTION_ARGS) {
+    if (!CALLED_AS_EVENT_TRIGGER(fcinfo))
+        ereport(ERROR, (errcode(ERRCODE_E_R_I_E_EVENT_TRIGGER_PROTOCOL_VIOLATED),
+                        errmsg("tenancy.before_drop() can only be called as an event trigger")));
+    Node* tree = reinterpret_cast<const EventTriggerData*>(fcinfo->context)->parsetree;
+    is_dropping_extension = IsA(tree, DropStmt) && reinterpret_cast<DropStmt*>(tree)->removeType == OBJECT_EXTENSION;
+    return PointerGetDatum(nullptr);
 }
 }
