@@ -112,17 +112,24 @@ LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'tenancy_denials_go_to';
 COMMENT ON FUNCTION tenancy.denials_go_to() IS
 'where refusals are recorded: "audit log" with the library in shared_preload_libraries, else, and on a standby, "server log"';
 
-CREATE FUNCTION tenancy.record_denial(at timestamptz, tenant uuid, code text, actor text, object text, times integer) RETURNS void
+-- A row for like refusals, or, without an object, for those of an actor that were too many to be kept one by one.
+CREATE FUNCTION tenancy.record_denial(
+    first timestamptz, last timestamptz, tenant uuid, code text, actor text, object text, times bigint
+) RETURNS void
 LANGUAGE sql
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-    SELECT tenancy.write_event(t.id, record_denial.at, record_denial.actor, 'denied', record_denial.object, NULL,
-                               jsonb_build_object('code', record_denial.code, 'times', record_denial.times))
+    SELECT tenancy.write_event(t.id, record_denial.first, record_denial.actor, 'denied',
+                               coalesce(record_denial.object, 'more than is kept one by one'), NULL,
+                               jsonb_build_object('times', record_denial.times)
+                               || CASE WHEN record_denial.code IS NULL THEN '{}' ELSE jsonb_build_object('code', record_denial.code) END
+                               || CASE WHEN record_denial.times = 1 THEN '{}' ELSE jsonb_build_object('until', record_denial.last) END
+                               || CASE WHEN record_denial.object IS NULL THEN '{"merged": true}'::jsonb ELSE '{}' END)
     FROM (SELECT) AS always LEFT JOIN tenancy.tenants t ON t.id = record_denial.tenant;
 END;
 
-COMMENT ON FUNCTION tenancy.record_denial(timestamptz, uuid, text, text, text, integer) IS
-'writes a refusal down; called by the background worker; internal';
+COMMENT ON FUNCTION tenancy.record_denial(timestamptz, timestamptz, uuid, text, text, text, bigint) IS
+'writes refusals down; called by the background worker; internal';
 
 -- Append-only. Privileges keep everybody out; this keeps out the owner too.
 

@@ -19,7 +19,7 @@ SELECT throws_ok('DELETE FROM tenancy.audit_seals', '42501', NULL, 'nor a link o
 SELECT throws_ok($$SELECT tenancy.audit_event(test_helpers.a(), 'forged', 'x')$$, '42501', NULL, 'nor is an event written past the functions');
 SELECT throws_ok($$SELECT tenancy.write_event(test_helpers.a(), now(), 'user:x', 'forged', 'x', NULL, NULL)$$, '42501', NULL, 'nor with another actor');
 SELECT throws_ok($$SELECT tenancy.write_row_events('pg_class', 'insert', '{}', NULL, '{}')$$, '42501', NULL, 'nor as of a table');
-SELECT throws_ok($$SELECT tenancy.record_denial(now(), test_helpers.a(), 'TN002', 'x', 'x', 1)$$, '42501', NULL, 'nor a refusal made up');
+SELECT throws_ok($$SELECT tenancy.record_denial(now(), now(), test_helpers.a(), 'TN002', 'x', 'x', 1)$$, '42501', NULL, 'nor a refusal made up');
 SELECT throws_ok($$SELECT tenancy.note_denial('TN002', test_helpers.a(), 'x')$$, '42501', NULL, 'in either way');
 SELECT is((SELECT count(*) FROM tenancy.audit_log() WHERE action = 'test'), 2::bigint, 'the log is there to be read');
 ROLLBACK;

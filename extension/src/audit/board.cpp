@@ -4,21 +4,15 @@ namespace tenancy::audit {
 
 namespace {
 
-/// A burst larger than this is counted and not kept: someone who makes refusals on purpose must not fill memory.
-constexpr std::size_t ring_size = 1024;
-
 /// With more databases than this the sealing of some waits for their next event.
 constexpr std::size_t most_unsealed = 64;
 
 struct board {
     LWLock* lock;
     Latch* launcher;
-    std::uint64_t first; ///< number of the oldest refusal in the ring
-    std::uint64_t end;   ///< number of the next one
-    std::uint64_t lost;
     std::uint64_t taken;
     Oid unsealed[most_unsealed];
-    denial ring[ring_size];
+    refusal_board refused;
 };
 
 board* shared = nullptr;
@@ -49,55 +43,49 @@ void startup() {
 
 bool has_board() noexcept { return shared != nullptr; }
 
-bool put(const denial& refused) noexcept {
+void put(const refusal& one) noexcept {
+    TimestampTz now = GetCurrentTimestamp();
     LWLockAcquire(shared->lock, LW_EXCLUSIVE);
-    bool fits = shared->end - shared->first < ring_size;
-    if (fits)
-        shared->ring[shared->end++ % ring_size] = refused;
-    else
-        ++shared->lost;
-    if (shared->launcher) SetLatch(shared->launcher);
+    if (shared->refused.put(one, now) && shared->launcher) SetLatch(shared->launcher);
     LWLockRelease(shared->lock);
-    return fits;
 }
 
-std::size_t take(Oid database, denial* into, std::size_t most) noexcept {
-    std::size_t taken = 0;
+std::size_t take(Oid database, refusals* into, std::size_t most) noexcept {
+    TimestampTz now = GetCurrentTimestamp();
     LWLockAcquire(shared->lock, LW_EXCLUSIVE);
-    // The others' refusals close ranks, towards the end, in their order.
-    std::uint64_t kept = shared->end;
-    std::uint64_t last_taken = shared->first;
-    for (std::uint64_t at = shared->first; at < shared->end && taken < most; ++at) {
-        if (shared->ring[at % ring_size].database != database) continue;
-        into[taken++] = shared->ring[at % ring_size];
-        shared->ring[at % ring_size].database = InvalidOid;
-        last_taken = at + 1;
-    }
-    if (taken > 0) {
-        kept = last_taken;
-        for (std::uint64_t at = last_taken; at > shared->first; --at) {
-            const denial& candidate = shared->ring[(at - 1) % ring_size];
-            if (OidIsValid(candidate.database)) shared->ring[--kept % ring_size] = candidate;
-        }
-        shared->first = kept;
-        shared->taken += taken;
-    }
+    std::size_t taken = shared->refused.take(database, now, into, most);
+    shared->taken += taken;
+    LWLockRelease(shared->lock);
+    return taken;
+}
+
+std::size_t take_unwritten(Oid database, refusals* into, std::size_t most) noexcept {
+    LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+    std::size_t taken = shared->refused.take_all(database, into, most);
     LWLockRelease(shared->lock);
     return taken;
 }
 
 std::uint64_t take_lost() noexcept {
     LWLockAcquire(shared->lock, LW_EXCLUSIVE);
-    std::uint64_t lost = std::exchange(shared->lost, 0);
+    std::uint64_t lost = shared->refused.take_lost();
     LWLockRelease(shared->lock);
     return lost;
 }
 
-bool has_denials() noexcept {
+bool is_due_elsewhere(Oid database) noexcept {
+    TimestampTz now = GetCurrentTimestamp();
     LWLockAcquire(shared->lock, LW_SHARED);
-    bool found = shared->first < shared->end;
+    bool found = shared->refused.next_database(now, database) != InvalidOid;
     LWLockRelease(shared->lock);
     return found;
+}
+
+long ms_until_due() noexcept {
+    LWLockAcquire(shared->lock, LW_SHARED);
+    TimestampTz due = shared->refused.next_due();
+    LWLockRelease(shared->lock);
+    return due == refusal_board::never ? -1 : TimestampDifferenceMilliseconds(GetCurrentTimestamp(), due);
 }
 
 std::uint64_t count_taken() noexcept {
@@ -128,11 +116,10 @@ void mark_unsealed(Oid database) noexcept {
 
 errand next_errand(bool sealing_is_due) noexcept {
     errand next{InvalidOid, false, false};
+    TimestampTz now = GetCurrentTimestamp();
     LWLockAcquire(shared->lock, LW_EXCLUSIVE);
-    if (shared->first < shared->end) {
-        next.database = shared->ring[shared->first % ring_size].database;
-        next.has_denials = true;
-    }
+    next.database = shared->refused.next_database(now);
+    next.has_denials = OidIsValid(next.database);
     for (Oid& unsealed : shared->unsealed) {
         if (!OidIsValid(unsealed)) continue;
         if (!OidIsValid(next.database) && sealing_is_due) next.database = unsealed;

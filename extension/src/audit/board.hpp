@@ -1,39 +1,34 @@
 #pragma once
 
 #include "pg/prelude.hpp"
-#include "pure/uuid.hpp"
+
+#include "audit/pure/refusals.hpp"
 
 /// What sessions and workers share: refusals to be written, and databases with events to be sealed.
 namespace tenancy::audit {
 
-/// A refusal as it lies in shared memory.
-struct denial {
-    Oid database;
-    TimestampTz at;
-    bool has_tenant;
-    uuid tenant;
-    char sqlstate[6];
-    char actor[NAMEDATALEN + 8];
-    char object[192];
-};
-
 /// Whether there is shared memory: the library was preloaded, and this process is past its start.
 bool has_board() noexcept;
 
-/// Put a refusal into the ring and wake the launcher.
-/// @returns false when the ring is full; the loss is counted
-bool put(const denial& refused) noexcept;
+/// Note a refusal, and wake the launcher where there is something new to do.
+void put(const refusal& one) noexcept;
 
-/// Take up to `most` refusals of a database out of the ring, oldest first.
-std::size_t take(Oid database, denial* into, std::size_t most) noexcept;
+/// Take up to `most` refusals of a database that are due.
+std::size_t take(Oid database, refusals* into, std::size_t most) noexcept;
 
-/// How many refusals were lost since the last call because the ring was full.
+/// Take up to `most` refusals of a database that cannot be written, due or not.
+std::size_t take_unwritten(Oid database, refusals* into, std::size_t most) noexcept;
+
+/// How many refusals since the last call found no room at all.
 std::uint64_t take_lost() noexcept;
 
-/// Whether refusals wait, of any database.
-bool has_denials() noexcept;
+/// Whether refusals of another database than this one are due.
+bool is_due_elsewhere(Oid database) noexcept;
 
-/// How many refusals were taken out so far: a worker that did its work moved this.
+/// Milliseconds until the next refusal is due, or -1 when none waits.
+long ms_until_due() noexcept;
+
+/// How many were taken out so far: a worker that did its work moved this.
 std::uint64_t count_taken() noexcept;
 
 /// Note that a database has events to be sealed.

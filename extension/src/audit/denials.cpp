@@ -51,26 +51,47 @@ void at_end_of_transaction(XactEvent event, void*) {
     }
 }
 
+/// Of this session, where it has to say itself what it was refused.
+log_allowance allowance;
+
+void say_unsaid(std::uint64_t unsaid) {
+    if (unsaid > 0)
+        ereport(LOG_SERVER_ONLY, (errmsg("tenancy refused " UINT64_FORMAT " more times in this session than it says one by one", unsaid),
+                                  errhidestmt(true), errhidecontext(true)));
+}
+
+void say_last(int, Datum) { say_unsaid(allowance.take_all_unsaid()); }
+
+void say(const refusal& refused) {
+    static bool is_registered = false;
+    if (!is_registered) before_shmem_exit(say_last, 0);
+    is_registered = true;
+    TimestampTz now = GetCurrentTimestamp();
+    say_unsaid(allowance.take_unsaid(now));
+    if (!allowance.take(now)) return;
+    char log_of[48] = "the installation";
+    if (refused.has_tenant) write_uuid(log_of, sizeof log_of, "tenant ", refused.tenant);
+    ereport(LOG_SERVER_ONLY, (errmsg("tenancy refused %s: %s (%s)", refused.actor, refused.object, refused.sqlstate),
+                              errdetail_log("It concerns %s.", log_of), errhidestmt(true), errhidecontext(true)));
+}
+
 } // namespace
 
 void note_denial(const char* sqlstate, const uuid* tenant, const char* object) {
-    denial refused{};
+    refusal refused{};
     refused.database = MyDatabaseId;
-    refused.at = GetCurrentTimestamp();
+    // Whoever the server let in: what a session may change about itself gives it no share of somebody else's.
+    refused.role = GetSessionUserId();
+    refused.session = static_cast<std::uint32_t>(MyProc->lockGroupLeader ? MyProc->lockGroupLeader->pid : MyProcPid);
     refused.has_tenant = tenant != nullptr;
     if (tenant) refused.tenant = *tenant;
     strlcpy(refused.sqlstate, sqlstate, sizeof refused.sqlstate);
     write_actor(refused.actor, sizeof refused.actor);
     copy_text(refused.object, sizeof refused.object, object);
-
-    if (has_board() && !RecoveryInProgress()) {
+    if (has_board() && !RecoveryInProgress())
         put(refused);
-        return;
-    }
-    char log_of[48] = "the installation";
-    if (tenant) write_uuid(log_of, sizeof log_of, "tenant ", *tenant);
-    ereport(LOG_SERVER_ONLY, (errmsg("tenancy refused %s: %s (%s)", refused.actor, refused.object, refused.sqlstate),
-                              errdetail_log("It concerns %s.", log_of), errhidestmt(true), errhidecontext(true)));
+    else
+        say(refused);
 }
 
 void note_events() {

@@ -19,6 +19,7 @@ int guc_seal_interval = 10;
 
 constexpr std::size_t batch_size = 128;
 constexpr int idle_rounds = 5;
+constexpr int most_rounds = 50;
 constexpr long idle_round_ms = 200;
 
 void forget_launcher(int, Datum) { set_launcher(nullptr); }
@@ -69,21 +70,16 @@ bool run_writer(const errand& what) {
     return true;
 }
 
-void log_denial(const denial& refused) {
-    ereport(LOG, (errmsg("tenancy refused %s: %s (%s)", refused.actor, refused.object, refused.sqlstate)));
+void log_refusals(const refusals& of) {
+    ereport(LOG, (errmsg("tenancy refused %s: %s (%s), " UINT64_FORMAT " times", of.is_rest ? "somebody" : of.what.actor,
+                         of.is_rest ? "more than is kept one by one" : of.what.object, of.what.sqlstate, of.times)));
 }
 
-/// Whoever could not be written, because the database is gone or has no such extension, is not lost without a word.
+/// What could not be written, because the database is gone or has no such extension, is not lost without a word.
 void log_what_is_left(Oid database) {
-    denial left[16];
-    while (std::size_t count = take(database, left, 16))
-        for (std::size_t i = 0; i < count; ++i) log_denial(left[i]);
-}
-
-bool same(const denial& a, const denial& b) {
-    return a.has_tenant == b.has_tenant && (!a.has_tenant || a.tenant == b.tenant) &&
-           std::strcmp(a.sqlstate, b.sqlstate) == 0 && std::strcmp(a.actor, b.actor) == 0 &&
-           std::strcmp(a.object, b.object) == 0;
+    refusals left[16];
+    while (std::size_t count = take_unwritten(database, left, 16))
+        for (std::size_t i = 0; i < count; ++i) log_refusals(left[i]);
 }
 
 void begin() {
@@ -107,35 +103,34 @@ bool has_extension() {
     return found;
 }
 
-void write_one(const denial& refused, int times) {
-    Oid types[] = {TIMESTAMPTZOID, UUIDOID, TEXTOID, TEXTOID, TEXTOID, INT4OID};
-    denial copy = refused;
+const char* actor_of(const refusals& of) {
+    if (!of.is_rest) return of.what.actor;
+    // Of a whole database when there are more roles than can be told apart.
+    if (!OidIsValid(of.what.role)) return "several roles";
+    const char* role = GetUserNameFromId(of.what.role, true);
+    return psprintf("role:%s", role ? role : "");
+}
+
+void write_one(const refusals& of) {
+    Oid types[] = {TIMESTAMPTZOID, TIMESTAMPTZOID, UUIDOID, TEXTOID, TEXTOID, TEXTOID, INT8OID};
+    uuid tenant = of.what.tenant;
     Datum values[] = {
-        TimestampTzGetDatum(copy.at),
-        UUIDPGetDatum(reinterpret_cast<pg_uuid_t*>(&copy.tenant)),
-        CStringGetTextDatum(copy.sqlstate),
-        CStringGetTextDatum(copy.actor),
-        CStringGetTextDatum(copy.object),
-        Int32GetDatum(times),
+        TimestampTzGetDatum(of.first),
+        TimestampTzGetDatum(of.last),
+        UUIDPGetDatum(reinterpret_cast<pg_uuid_t*>(&tenant)),
+        CStringGetTextDatum(of.what.sqlstate),
+        CStringGetTextDatum(actor_of(of)),
+        CStringGetTextDatum(of.is_rest ? "" : of.what.object),
+        Int64GetDatum(static_cast<int64>(of.times)),
     };
-    const char nulls[] = {' ', copy.has_tenant ? ' ' : 'n', ' ', ' ', ' ', ' ', '\0'};
-    int result = SPI_execute_with_args("SELECT tenancy.record_denial($1, $2, $3, $4, $5, $6)", 6, types, values, nulls, false, 0);
+    const char nulls[] = {' ', ' ', of.what.has_tenant ? ' ' : 'n', of.what.sqlstate[0] ? ' ' : 'n', ' ', of.is_rest ? 'n' : ' ', ' ', '\0'};
+    int result = SPI_execute_with_args("SELECT tenancy.record_denial($1, $2, $3, $4, $5, $6, $7)", 7, types, values, nulls, false, 0);
     if (result != SPI_OK_SELECT) elog(ERROR, "SPI_execute_with_args returned %d", result);
 }
 
-/// One event for each kind of refusal in the batch, with how often it came.
-void write_batch(denial* batch, std::size_t count) {
+void write_batch(const refusals* batch, std::size_t count) {
     begin();
-    for (std::size_t i = 0; i < count; ++i) {
-        if (!OidIsValid(batch[i].database)) continue;
-        int times = 1;
-        for (std::size_t j = i + 1; j < count; ++j) {
-            if (!OidIsValid(batch[j].database) || !same(batch[i], batch[j])) continue;
-            batch[j].database = InvalidOid;
-            ++times;
-        }
-        write_one(batch[i], times);
-    }
+    for (std::size_t i = 0; i < count; ++i) write_one(batch[i]);
     commit();
 }
 
@@ -160,17 +155,16 @@ void try_to_seal() {
 }
 
 /// @returns whether there was something to write
-bool write_denials(denial* batch) {
+bool write_refusals() {
+    static refusals batch[batch_size];
     std::size_t count = take(MyDatabaseId, batch, batch_size);
     if (count == 0) return false;
-    static denial copies[batch_size];
-    std::copy(batch, batch + count, copies);
     try {
         pg::guarded([&] { write_batch(batch, count); });
     } catch (const pg::server_error& e) {
         AbortCurrentTransaction();
         ereport(LOG, (errmsg("tenancy cannot write refusals into the audit log: %s", e.data()->message)));
-        for (std::size_t i = 0; i < count; ++i) log_denial(copies[i]);
+        for (std::size_t i = 0; i < count; ++i) log_refusals(batch[i]);
     }
     return true;
 }
@@ -188,12 +182,16 @@ void run_launcher() {
         errand what = next_errand(sealing_is_due);
         if (!OidIsValid(what.database)) {
             if (sealing_is_due) sealed_at = now;
-            sleep_ms(guc_seal_interval > 0 && has_unsealed() ? std::max(until_sealing, 100L) : -1);
+            long until_due = ms_until_due();
+            long until_next = guc_seal_interval > 0 && has_unsealed() ? std::max(until_sealing, 100L) : -1;
+            if (until_due >= 0) until_next = until_next < 0 ? until_due : std::min(until_due, until_next);
+            // A clock that is set back must not keep what is due for long.
+            sleep_ms(until_next < 0 ? until_next : std::clamp(until_next, 10L, 60000L));
             continue;
         }
         std::uint64_t taken_before = count_taken();
         if (!run_writer(what)) {
-            // No free slot for a worker: what does not fit into the ring meanwhile is counted.
+            // No free slot for a worker: what comes meanwhile is merged and counted.
             if (what.has_unsealed) mark_unsealed(what.database);
             sleep_ms(1000);
         } else if (what.has_denials && count_taken() == taken_before) {
@@ -238,18 +236,14 @@ void tenancy_writer_main(Datum argument) {
     pgstat_report_appname("tenancy audit writer");
     if (!has_extension()) proc_exit(0);
 
-    static denial batch[batch_size];
     bool wants_sealing = MyBgworkerEntry->bgw_extra[0] == 1;
     if (wants_sealing) try_to_seal();
-    for (int idle = 0; idle < idle_rounds;) {
+    int idle = 0;
+    for (int round = 0; round < most_rounds && idle < idle_rounds; ++round) {
         CHECK_FOR_INTERRUPTS();
-        if (write_denials(batch)) {
-            idle = 0;
-            continue;
-        }
-        if (wants_sealing && idle == 0 && !has_denials()) break;
+        idle = write_refusals() ? 0 : idle + 1;
         // Refusals tend to come in rows; of another database's the launcher must not wait long.
-        ++idle;
+        if (is_due_elsewhere(MyDatabaseId) || (wants_sealing && idle > 0)) break;
         WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, idle_round_ms, PG_WAIT_EXTENSION);
         ResetLatch(MyLatch);
     }
