@@ -6,10 +6,10 @@ LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'tenancy_run_as_owner';
 COMMENT ON FUNCTION tenancy.run_as_owner(regclass, text) IS
 'runs a query that gives one bigint as the owner of a table, whom the policies of own tables do not hold here; internal';
 
-CREATE FUNCTION tenancy.rows_as_owner(relation regclass, statement text) RETURNS SETOF jsonb
+CREATE FUNCTION tenancy.rows_as_owner(relation regclass, statement text) RETURNS SETOF json
 LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'tenancy_rows_as_owner';
 
-COMMENT ON FUNCTION tenancy.rows_as_owner(regclass, text) IS 'the rows of a query that gives jsonb, run as run_as_owner() does; internal';
+COMMENT ON FUNCTION tenancy.rows_as_owner(regclass, text) IS 'the rows of a query whose columns are json, each as an object, run as run_as_owner() does; no setting of the caller''s changes how values are written, and what jsonb cannot hold is the string of its text; internal';
 
 CREATE FUNCTION tenancy.end_waiting() RETURNS void
 LANGUAGE c AS 'MODULE_PATHNAME', 'tenancy_end_waiting';
@@ -144,7 +144,99 @@ $$;
 COMMENT ON FUNCTION tenancy.count_rows(uuid) IS
 'how many rows of each table export_tenant() gives; needs tenant.delete';
 
-CREATE FUNCTION tenancy.export_tenant(tenant uuid) RETURNS TABLE (relation text, row_number bigint, data jsonb)
+-- A row is called t in the condition and in the order, and each of its columns is qualified by that: a bare name could be another
+-- thing of the application's. An array whose first place is not 1 has no JSON; its text has.
+CREATE FUNCTION tenancy.export_query(relation regclass, condition text, row_order text, only_columns name[] DEFAULT NULL) RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT format('SELECT %s FROM %s t WHERE %s ORDER BY %s',
+                  string_agg(format(CASE y.typcategory WHEN 'A'
+                      THEN 'CASE WHEN pg_catalog.array_dims(t.%1$I) OPERATOR(pg_catalog.~) ''\[(?!1:)'' THEN pg_catalog.to_json(t.%1$I::pg_catalog.text) '
+                           'ELSE pg_catalog.to_json(t.%1$I) END AS %1$I'
+                      ELSE 'pg_catalog.to_json(t.%1$I) AS %1$I' END, a.attname), ', ' ORDER BY a.attnum),
+                  export_query.relation, export_query.condition, export_query.row_order)
+    FROM pg_attribute a
+    JOIN pg_type y ON y.oid = a.atttypid
+    WHERE a.attrelid = export_query.relation AND a.attnum > 0 AND NOT a.attisdropped
+      AND (export_query.only_columns IS NULL OR a.attname = ANY (export_query.only_columns));
+END;
+
+COMMENT ON FUNCTION tenancy.export_query(regclass, text, text, name[]) IS 'the query that gives the rows of a table, each column as json; internal';
+
+CREATE FUNCTION tenancy.primary_key(relation regclass) RETURNS name[]
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT array_agg(a.attname ORDER BY k.place)
+    FROM pg_index i
+    CROSS JOIN LATERAL unnest(i.indkey[0:i.indnkeyatts - 1]) WITH ORDINALITY AS k (attnum, place)
+    JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+    WHERE i.indrelid = relation AND i.indisprimary;
+END;
+
+COMMENT ON FUNCTION tenancy.primary_key(regclass) IS 'the columns of a primary key in their order, or null; internal';
+
+-- What an export stops at is looked for only then: first the column, then the row, by halves.
+CREATE FUNCTION tenancy.refuse_export(relation regclass, condition text, row_order text, state text, reason text) RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    part record;
+    refused name;
+    expression text := 't.*';
+    good bigint := 0;
+    bad bigint;
+    middle bigint;
+    place text;
+BEGIN
+    FOR part IN
+        SELECT a.attname FROM pg_attribute a
+        WHERE a.attrelid = refuse_export.relation AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum
+    LOOP
+        BEGIN
+            PERFORM tenancy.run_as_owner(relation, format('SELECT pg_catalog.count(pg_catalog.to_json(t.%I)::pg_catalog.text) FROM %s t WHERE %s',
+                                                          part.attname, relation, condition));
+        EXCEPTION WHEN OTHERS THEN
+            refused := part.attname;
+            expression := format('t.%I', refused);
+            reason := SQLERRM;
+            EXIT;
+        END;
+    END LOOP;
+    bad := tenancy.run_as_owner(relation, format('SELECT pg_catalog.count(*) FROM %s t WHERE %s', relation, condition));
+    WHILE bad - good > 1 LOOP
+        middle := (good + bad) / 2;
+        BEGIN
+            PERFORM tenancy.run_as_owner(relation, format(
+                'SELECT pg_catalog.count(pg_catalog.to_json(t.*)::pg_catalog.text) FROM (SELECT %s FROM %s t WHERE %s ORDER BY %s LIMIT %s) t',
+                expression, relation, condition, row_order, middle));
+            good := middle;
+        EXCEPTION WHEN OTHERS THEN
+            bad := middle;
+        END;
+    END LOOP;
+    BEGIN
+        SELECT r.value::text INTO STRICT place
+        FROM tenancy.rows_as_owner(relation, format('%s OFFSET %s LIMIT 1',
+            tenancy.export_query(relation, condition, row_order, tenancy.primary_key(relation)), good)) AS r (value)
+        WHERE tenancy.primary_key(relation) IS NOT NULL;
+    EXCEPTION WHEN OTHERS THEN
+        place := format('number %s', good + 1);
+    END;
+    RAISE EXCEPTION USING ERRCODE = state,
+        MESSAGE = CASE WHEN refused IS NULL THEN format('cannot export a row of %s', relation)
+                       ELSE format('cannot export a value of column %I of %s', refused, relation) END,
+        DETAIL = format('Row %s: %s.', place, reason),
+        HINT = 'Correct the value, or the type that does not give it; nothing was exported.';
+END
+$$;
+
+COMMENT ON FUNCTION tenancy.refuse_export(regclass, text, text, text, text) IS
+'raises what an export stopped at, with the table, the column and the key of the row; internal';
+
+CREATE FUNCTION tenancy.export_tenant(tenant uuid) RETURNS TABLE (relation text, row_number bigint, data json)
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -152,7 +244,7 @@ DECLARE
     whose tenancy.tenants;
     source record;
     condition text;
-    key text;
+    row_order text;
 BEGIN
     PERFORM tenancy.refuse_null(tenant IS NULL, 'tenant');
     -- Whoever may destroy the whole may take it along; policies that an application has beside ours do not hold here.
@@ -161,25 +253,29 @@ BEGIN
     FOR source IN SELECT s.* FROM tenancy.tables_to_export() s ORDER BY s.relation::text LOOP
         condition := tenancy.rows_condition(whose, source.relation, source.tenant_column, source.column_type, source.path);
         CONTINUE WHEN condition IS NULL;
-        SELECT string_agg(format('t.%I', a.attname), ', ' ORDER BY k.position) INTO key
-        FROM pg_index i
-        CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k (attnum, position)
-        JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
-        WHERE i.indrelid = source.relation AND i.indisprimary;
+        row_order := coalesce((SELECT string_agg(format('t.%I', k.name), ', ' ORDER BY k.place)
+                               FROM unnest(tenancy.primary_key(source.relation)) WITH ORDINALITY AS k (name, place)), 't.tableoid, t.ctid');
         -- Never as the extension's owner: planning alone runs functions of an index's predicate. From the owner of the table no
         -- policy hides rows here.
-        RETURN QUERY
-            SELECT source.relation::text, row_number() OVER (), r.value
-            FROM tenancy.rows_as_owner(source.relation, format('SELECT pg_catalog.to_jsonb(t) FROM %s t WHERE %s%s', source.relation,
-                                       condition, coalesce(' ORDER BY ' || key, ''))) AS r (value);
+        BEGIN
+            RETURN QUERY
+                SELECT source.relation::text, row_number() OVER (), r.value
+                FROM tenancy.rows_as_owner(source.relation, tenancy.export_query(source.relation, condition, row_order)) AS r (value);
+        EXCEPTION WHEN OTHERS THEN
+            -- What is the server's trouble, or a conflict with others, is told as it is.
+            IF SQLSTATE ~ '^(40|53|55|57|58)' THEN
+                RAISE;
+            END IF;
+            PERFORM tenancy.refuse_export(source.relation, condition, row_order, SQLSTATE, SQLERRM);
+        END;
     END LOOP;
 END
 $$;
 
 COMMENT ON FUNCTION tenancy.export_tenant(uuid) IS
-'all rows of a tenant in all protected tables, with its members, roles, agents and their conversations, as they are at one moment; tables by name, rows by primary key; credentials are left out; needs tenant.delete';
+'all rows of a tenant in all protected tables, with its members, roles, agents and their conversations, as they are at one moment, each as a JSON object; tables by name, rows by primary key; credentials are left out; needs tenant.delete';
 
-CREATE FUNCTION tenancy.export_tenant(tenant text) RETURNS TABLE (relation text, row_number bigint, data jsonb)
+CREATE FUNCTION tenancy.export_tenant(tenant text) RETURNS TABLE (relation text, row_number bigint, data json)
 LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC

@@ -87,7 +87,7 @@ SELECT set_eq('SELECT relation, count(*) FROM exported GROUP BY 1', 'SELECT rela
 SELECT is((SELECT count(*) FROM exported WHERE data->>'tenant_id' <> test_helpers.a()::text OR data->>'account' <> '1001'), 0::bigint, 'none of B''s');
 SELECT is((SELECT array_agg((data->>'id')::integer ORDER BY row_number) FROM exported WHERE relation = 'public.children'),
           ARRAY(SELECT generate_series(1, 40)), 'by primary key');
-SELECT is((SELECT data FROM exported WHERE relation = 'public.children' AND row_number = 1),
+SELECT is((SELECT data::jsonb FROM exported WHERE relation = 'public.children' AND row_number = 1),
           (SELECT to_jsonb(c) FROM children c WHERE id = 1 AND tenant_id = 'aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa'), 'with all columns');
 SELECT is((SELECT count(*) FROM tenancy.export_tenant('tenant-a')), 136::bigint, 'operators by slug as well');
 

@@ -5,22 +5,104 @@
 // rows of an UPDATE in the same order, which is how an old row finds its new one even where its key changed.
 
 #include "pg/guard.hpp"
+#include "pg/json.hpp"
 
 namespace {
 
+using namespace tenancy;
+
 constexpr long rows_at_once = 500;
+
+/// The rows of a transition table as JSON: the columns that jsonb can hold for certain together in one jsonb, each other one
+/// as json behind it. Their names are the application's, so what they say never stands alone in the statement: a column
+/// that is called like an alias is not taken for the row.
+struct row_query {
+    StringInfoData text;
+    int json_columns = 0;
+    const char** names = nullptr; ///< of the columns that come as json
+};
+
+/// Whether the JSON of a type may be something that jsonb cannot hold, such as \u0000: json itself and what may be made of it,
+/// or have a cast to it.
+bool may_not_fit(Oid type) { return type == JSONOID || type == JSONARRAYOID || type >= FirstNormalObjectId; }
+
+row_query query_of(TupleDesc columns, const char* transition_table) {
+    row_query query;
+    transition_table = quote_identifier(transition_table);
+    query.names = static_cast<const char**>(palloc(sizeof(char*) * (columns->natts + 1)));
+    StringInfoData certain, others;
+    initStringInfo(&certain);
+    initStringInfo(&others);
+    for (int i = 0; i < columns->natts; ++i) {
+        Form_pg_attribute column = TupleDescAttr(columns, i);
+        if (column->attisdropped) continue;
+        const char* name = quote_identifier(NameStr(column->attname));
+        if (may_not_fit(column->atttypid)) {
+            query.names[query.json_columns++] = pstrdup(NameStr(column->attname));
+            appendStringInfo(&others, ", pg_catalog.to_json(r.%s)", name);
+        } else {
+            appendStringInfo(&certain, "%sr.%s", certain.len > 0 ? ", " : "", name);
+        }
+    }
+    initStringInfo(&query.text);
+    if (query.json_columns == 0)
+        appendStringInfo(&query.text, "SELECT pg_catalog.to_jsonb(r.*) FROM %s AS r", transition_table);
+    else
+        appendStringInfo(&query.text, "SELECT pg_catalog.to_jsonb(x.*)%s FROM %s AS r CROSS JOIN LATERAL (SELECT %s) AS x",
+                         others.data, transition_table, certain.data);
+    return query;
+}
+
+/// A json as jsonb, or where jsonb cannot hold it, its text as a string.
+void to_jsonb_or_text(Datum json, JsonbValue& into) {
+    char* written = TextDatumGetCString(json);
+    Datum converted;
+    if (pg::to_jsonb(written, converted)) {
+        JsonbToJsonbValue(DatumGetJsonbP(converted), &into);
+    } else {
+        into.type = jbvString;
+        into.val.string.val = written;
+        into.val.string.len = static_cast<int>(std::strlen(written));
+    }
+}
+
+Datum row_of(const row_query& query, HeapTuple tuple, TupleDesc descriptor) {
+    bool is_null;
+    Datum certain = SPI_getbinval(tuple, descriptor, 1, &is_null);
+    if (is_null || SPI_gettypeid(descriptor, 1) != JSONBOID) elog(ERROR, "a row of a transition table is not jsonb");
+    if (query.json_columns == 0) return certain;
+
+    JsonbParseState* state = nullptr;
+    pushJsonbValue(&state, WJB_BEGIN_OBJECT, nullptr);
+    for (int i = 0; i < query.json_columns; ++i) {
+        JsonbValue name{};
+        name.type = jbvString;
+        name.val.string.val = const_cast<char*>(query.names[i]);
+        name.val.string.len = static_cast<int>(std::strlen(query.names[i]));
+        pushJsonbValue(&state, WJB_KEY, &name);
+        JsonbValue value{};
+        value.type = jbvNull;
+        Datum json = SPI_getbinval(tuple, descriptor, i + 2, &is_null);
+        if (!is_null) to_jsonb_or_text(json, value);
+        pushJsonbValue(&state, WJB_VALUE, &value);
+    }
+    JsonbValue* others = pushJsonbValue(&state, WJB_END_OBJECT, nullptr);
+    return DirectFunctionCall2(jsonb_concat, certain, JsonbPGetDatum(JsonbValueToJsonb(others)));
+}
 
 /// Some rows of a transition table as a jsonb[], in the caller's memory; null where there is no such table.
 struct row_source {
     Portal portal;
     Datum* rows;
     int count;
+    row_query query;
 };
 
-row_source open_source(bool exists, const char* query) {
-    row_source source{nullptr, nullptr, 0};
-    if (!exists) return source;
-    SPIPlanPtr plan = SPI_prepare(query, 0, nullptr);
+row_source open_source(Relation relation, const char* transition_table) {
+    row_source source{};
+    if (!transition_table) return source;
+    source.query = query_of(RelationGetDescr(relation), transition_table);
+    SPIPlanPtr plan = SPI_prepare(source.query.text.data, 0, nullptr);
     if (!plan) elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
     source.portal = SPI_cursor_open(nullptr, plan, nullptr, nullptr, true);
     return source;
@@ -32,10 +114,8 @@ void fetch(row_source& source) {
     SPI_cursor_fetch(source.portal, true, rows_at_once);
     source.count = static_cast<int>(SPI_processed);
     source.rows = static_cast<Datum*>(palloc(sizeof(Datum) * (SPI_processed + 1)));
-    for (int i = 0; i < source.count; ++i) {
-        bool is_null;
-        source.rows[i] = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &is_null);
-    }
+    for (int i = 0; i < source.count; ++i)
+        source.rows[i] = row_of(source.query, SPI_tuptable->vals[i], SPI_tuptable->tupdesc);
 }
 
 Datum to_array(const row_source& source) {
@@ -93,8 +173,8 @@ PGDLLEXPORT Datum tenancy_audit_rows(PG_FUNCTION_ARGS) {
     const char* action = action_of(trigger->tg_event);
     const char* omitted = trigger->tg_trigger->tgargs[0];
 
-    row_source before = open_source(trigger->tg_trigger->tgoldtable, "SELECT pg_catalog.to_jsonb(r) FROM old_rows r");
-    row_source after = open_source(trigger->tg_trigger->tgnewtable, "SELECT pg_catalog.to_jsonb(r) FROM new_rows r");
+    row_source before = open_source(trigger->tg_relation, trigger->tg_trigger->tgoldtable);
+    row_source after = open_source(trigger->tg_relation, trigger->tg_trigger->tgnewtable);
     if (!before.portal && !after.portal) {
         write(relation, action, omitted, before, after);
     } else {

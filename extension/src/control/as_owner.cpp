@@ -1,8 +1,10 @@
 #include "control/as_owner.hpp"
 
 #include "pg/guard.hpp"
+#include "pg/json.hpp"
 
 extern "C" {
+#include "utils/json.h"
 #include "utils/tuplestore.h"
 }
 
@@ -40,6 +42,7 @@ void become_again(const identity_before& before) {
 
 namespace {
 
+using namespace tenancy;
 using namespace tenancy::control;
 
 void connect_spi() {
@@ -79,7 +82,59 @@ TENANCY_FUNCTION(tenancy_end_waiting) {
     PG_RETURN_VOID();
 }
 
-/// The rows of a query that gives one jsonb each, run as the owner of a table under the snapshot of the query around.
+namespace {
+
+/// Values are written as who reads them elsewhere must take them, whatever the caller set. Ends with become_again().
+void write_plainly() {
+    constexpr const char* settings[][2] = {{"DateStyle", "ISO, YMD"},   {"IntervalStyle", "postgres"}, {"TimeZone", "UTC"},
+                                           {"extra_float_digits", "1"}, {"bytea_output", "hex"},       {"lc_monetary", "C"}};
+    for (const auto& [name, value] : settings)
+        set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+}
+
+/// Whether a JSON text may be one that jsonb cannot hold. Text, names of types and dates are not looked at: they hold no escape
+/// that jsonb would refuse.
+bool may_not_fit(const char* json) {
+    switch (*json) {
+    case '{':
+    case '[':
+        return true;
+    case '"':
+        return std::strstr(json, "\\u") != nullptr;
+    case 't':
+    case 'f':
+    case 'n':
+        return false;
+    default:
+        return std::strpbrk(json, "eE") != nullptr || std::strlen(json) > 1000;
+    }
+}
+
+/// A row whose columns are json as one object; of what jsonb cannot hold the text, as a string.
+Datum object_of(HeapTuple tuple, TupleDesc columns) {
+    StringInfoData object;
+    initStringInfo(&object);
+    for (int i = 0; i < columns->natts; ++i) {
+        appendStringInfoString(&object, i == 0 ? "{" : ",");
+        escape_json(&object, NameStr(TupleDescAttr(columns, i)->attname));
+        appendStringInfoChar(&object, ':');
+        bool is_null;
+        Datum value = SPI_getbinval(tuple, columns, i + 1, &is_null);
+        char* json = is_null ? pstrdup("null") : TextDatumGetCString(value);
+        Datum ignored;
+        if (may_not_fit(json) && !pg::to_jsonb(json, ignored))
+            escape_json(&object, json);
+        else
+            appendStringInfoString(&object, json);
+    }
+    appendStringInfoString(&object, columns->natts == 0 ? "{}" : "}");
+    return PointerGetDatum(cstring_to_text_with_len(object.data, object.len));
+}
+
+} // namespace
+
+/// The rows of a query whose columns are json, each as an object, run as the owner of a table under the snapshot of the query
+/// around.
 TENANCY_FUNCTION(tenancy_rows_as_owner) {
     constexpr long batch = 256;
 
@@ -89,17 +144,25 @@ TENANCY_FUNCTION(tenancy_rows_as_owner) {
 
     connect_spi();
     identity_before before = become_owner(PG_GETARG_OID(0));
+    write_plainly();
+    MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "tenancy exported row", ALLOCSET_DEFAULT_SIZES);
     Portal portal = SPI_cursor_open_with_args(nullptr, statement, 0, nullptr, nullptr, nullptr, true, 0);
+    for (int i = 1; i <= portal->tupDesc->natts; ++i)
+        if (SPI_gettypeid(portal->tupDesc, i) != JSONOID) elog(ERROR, "statement does not give json: %s", statement);
     do {
         SPI_cursor_fetch(portal, true, batch);
         for (uint64 i = 0; i < SPI_processed; ++i) {
-            bool is_null;
-            Datum value = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &is_null);
-            tuplestore_putvalues(result->setResult, result->setDesc, &value, &is_null);
+            MemoryContext around = MemoryContextSwitchTo(scratch);
+            bool is_null = false;
+            Datum row = object_of(SPI_tuptable->vals[i], SPI_tuptable->tupdesc);
+            tuplestore_putvalues(result->setResult, result->setDesc, &row, &is_null);
+            MemoryContextSwitchTo(around);
+            MemoryContextReset(scratch);
         }
         SPI_freetuptable(SPI_tuptable);
     } while (SPI_processed > 0);
     SPI_cursor_close(portal);
+    MemoryContextDelete(scratch);
     become_again(before);
     SPI_finish();
     PG_RETURN_NULL();
