@@ -30,8 +30,8 @@ CREATE POLICY write_own ON tenancy.indirect_tables USING (EXISTS (
     WHERE c.oid = relation AND pg_catalog.pg_has_role(c.relowner, 'USAGE')));
 
 -- The tenant equality stands at the end of the chain, so that isolation does not hang on the parent's policies, and is an index
--- condition there. A column of the table is qualified by the name that policies know it by. It is that of the context, or the one
--- given: then no operator may be one that somebody put into a schema on the way, and null is for a key that the tenant has not.
+-- condition there. A column of the table is qualified by the name that policies know it by, which the application chose: the parent's
+-- alias must be another one, or the parent's column is compared with itself. The tenant is that of the context, or the one given: then no operator may be one that somebody put into a schema on the way, and null is for a key that the tenant has not.
 CREATE FUNCTION tenancy.path_condition(relation regclass, path name, alias text, depth integer, writing boolean,
                                        whose tenancy.tenants DEFAULT NULL) RETURNS text
 LANGUAGE plpgsql STABLE
@@ -45,6 +45,9 @@ DECLARE
     ending text;
     is_given boolean := (whose).id IS NOT NULL;
 BEGIN
+    IF parent_alias = alias THEN
+        parent_alias := parent_alias || '_';
+    END IF;
     -- By the operators of the foreign key itself, which may be those of an extension's type.
     SELECT f.confrelid,
            string_agg(format('%s.%I %s %s.%I', parent_alias, b.attname,

@@ -94,7 +94,15 @@ DECLARE
     found name;
     dropped boolean := false;
 BEGIN
-    FOR found IN SELECT t.tgname FROM pg_trigger t WHERE t.tgrelid = relation AND t.tgname LIKE pattern ORDER BY t.tgname LOOP
+    FOR found IN
+        SELECT t.tgname
+        FROM pg_trigger t
+        -- The application may have named one of its own so.
+        JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = t.tgfoid AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
+        JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'tenancy'
+        WHERE t.tgrelid = relation AND t.tgname LIKE pattern
+        ORDER BY t.tgname
+    LOOP
         EXECUTE format('DROP TRIGGER %I ON %s', found, relation);
         dropped := true;
     END LOOP;
@@ -102,7 +110,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION tenancy.drop_triggers(regclass, text) IS 'drops the triggers of a table with such names, and says whether there were any; internal';
+COMMENT ON FUNCTION tenancy.drop_triggers(regclass, text) IS 'drops the triggers of a table that call functions of the extension''s and have such names, and says whether there were any; internal';
 
 CREATE FUNCTION tenancy.install_audit(relation regclass, omitted text[]) RETURNS void
 LANGUAGE plpgsql

@@ -487,8 +487,8 @@ DECLARE
 BEGIN
     FOR found IN
         SELECT t.relation, g.tgname,
-               CASE WHEN g.tgnargs > 0 THEN
-                   string_to_array(encode(substring(g.tgargs FROM 1 FOR octet_length(g.tgargs) - 1), 'escape'), E'\\000') END AS arguments
+               -- That of audit_rows() is one, and ends with a zero byte.
+               CASE WHEN g.tgnargs = 1 THEN convert_from(substring(g.tgargs FROM 1 FOR octet_length(g.tgargs) - 1), getdatabaseencoding()) END AS argument
         FROM pg_event_trigger_ddl_commands() d
         CROSS JOIN tenancy.tree_of(d.objid) t
         JOIN tenancy.protected_tables p ON p.relation = t.relation
@@ -500,7 +500,7 @@ BEGIN
         ORDER BY t.depth, t.relation, g.tgname
     LOOP
         IF found.tgname = 'tenancy_audit_insert' THEN
-            PERFORM tenancy.install_audit(found.relation, (found.arguments[1])::text[]);
+            PERFORM tenancy.install_audit(found.relation, found.argument::text[]);
         ELSE
             PERFORM tenancy.install_document_count(found.relation);
         END IF;

@@ -36,13 +36,13 @@ packed_rows pack_rows(const search::corpus& of, const char* statement, Snapshot 
                 CHECK_FOR_INTERRUPTS();
                 MemoryContextReset(scratch);
                 MemoryContext outside = MemoryContextSwitchTo(scratch);
-                bool is_null;
+                bool no_tenant, no_id, no_words;
                 HeapTuple tuple = SPI_tuptable->vals[i];
-                Datum tenant = SPI_getbinval(tuple, SPI_tuptable->tupdesc, 1, &is_null);
-                Datum id = SPI_getbinval(tuple, SPI_tuptable->tupdesc, 2, &is_null);
-                Datum value = SPI_getbinval(tuple, SPI_tuptable->tupdesc, 3, &is_null);
-                bool is_kept = !is_null && reader.read(tenant, id, value);
-                if (i + 1 == count) {
+                Datum tenant = SPI_getbinval(tuple, SPI_tuptable->tupdesc, 1, &no_tenant);
+                Datum id = SPI_getbinval(tuple, SPI_tuptable->tupdesc, 2, &no_id);
+                Datum value = SPI_getbinval(tuple, SPI_tuptable->tupdesc, 3, &no_words);
+                bool is_kept = !no_tenant && !no_id && !no_words && reader.read(tenant, id, value);
+                if (i + 1 == count && !no_tenant && !no_id) {
                     MemoryContextSwitchTo(around);
                     int16 length;
                     bool is_by_value;
