@@ -308,6 +308,27 @@ AS $$
                      AND g.tgtype & 16 <> 0
     WHERE t.gets_column AND t.source <> 'system'
     UNION ALL
+    -- What a migration puts on a table goes by names, and must not be taken for the application's, nor the application's for it.
+    SELECT t.relation, 'name_taken', 'error', format('%s %I on table %s', n.kind, n.name, n.relation), 'a migration makes one of this name', n.fix
+    FROM t
+    CROSS JOIN LATERAL (
+        SELECT 'constraint' AS kind, f.conname AS name, m.relation,
+               format('ALTER TABLE %s RENAME CONSTRAINT %I TO ...', m.relation, f.conname) AS fix
+        FROM members m JOIN pg_constraint f ON f.conrelid = m.relation AND f.conname = 'tenancy_not_null'
+        WHERE m.root = t.relation AND t.gets_column
+        UNION ALL
+        SELECT 'trigger', g.tgname, m.relation, format('ALTER TRIGGER %I ON %s RENAME TO ...', g.tgname, m.relation)
+        FROM members m JOIN pg_trigger g ON g.tgrelid = m.relation
+        WHERE m.root = t.relation AND (g.tgname IN ('zz_tenancy_adopt', 'zz_tenancy_fill', 'zz_tenancy_refill') OR g.tgname ~ '^A_tenancy_move_[0-9]+$')
+        UNION ALL
+        SELECT 'policy', p.polname, m.relation, format('ALTER POLICY %I ON %s RENAME TO ...', p.polname, m.relation)
+        FROM members m JOIN pg_policy p ON p.polrelid = m.relation
+        WHERE m.root = t.relation AND t.action IN ('column', 'path')
+          AND (p.polname = ANY (tenancy.trial_policies())
+               OR p.polname IN ('tenancy_read', 'tenancy_insert', 'tenancy_update', 'tenancy_delete', 'tenancy_isolation'))
+    ) n
+    WHERE t.action IN ('column', 'column_only', 'path')
+    UNION ALL
     SELECT t.relation, 'path_impossible', 'error', format('table %s', t.relation), w.why, 'Choose column for this table: it gets a tenant column of its own.'
     FROM t
     CROSS JOIN LATERAL (

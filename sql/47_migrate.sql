@@ -143,9 +143,10 @@ BEGIN
                          (SELECT string_agg(format('NEW.%I', c), ', ') FROM unnest(this.columns) c), fallback);
     END CASE;
 
+    -- Columns of the application may be called like variables that plpgsql brings, such as found.
     RETURN NEXT format(
         'CREATE FUNCTION %s() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS %L', fill,
-        format(E'BEGIN\n'
+        format(E'#variable_conflict use_column\nBEGIN\n'
                '    IF TG_OP = ''INSERT'' AND NEW.%1$I IS NULL AND tenancy.has_context() THEN\n'
                '        %2$s;\n'
                '        RETURN NEW;\n'
@@ -183,9 +184,9 @@ BEGIN
         RETURN NEXT format(
             'CREATE FUNCTION %s() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS %L',
             tenancy.fill_name(this.migration, this.ordinal, 'move'),
-            format(E'BEGIN\n    UPDATE %1$s SET %2$I = NEW.%2$I WHERE %3$s AND %2$I IS DISTINCT FROM NEW.%2$I;\n    RETURN NULL;\nEND',
+            format(E'BEGIN\n    UPDATE %1$s AS r SET %2$I = NEW.%2$I WHERE %3$s AND r.%2$I IS DISTINCT FROM NEW.%2$I;\n    RETURN NULL;\nEND',
                    this.relation, tenant_column,
-                   (SELECT string_agg(format('%I = NEW.%I', k.here, k.there), ' AND ') FROM unnest(this.columns, this.parent_columns) AS k (here, there))));
+                   (SELECT string_agg(format('r.%I = NEW.%I', k.here, k.there), ' AND ') FROM unnest(this.columns, this.parent_columns) AS k (here, there))));
         RETURN NEXT format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', tenancy.fill_name(this.migration, this.ordinal, 'move'));
         -- It writes, and so sets off what the owner hung on the table: as the owner.
         RETURN NEXT format('ALTER FUNCTION %s OWNER TO %s', tenancy.fill_name(this.migration, this.ordinal, 'move'),

@@ -1,13 +1,36 @@
 -- Running a migration: one call does one step, or one batch of a backfill, in the caller's transaction, and says what
 -- the caller should do next. tenancyctl and run_migration() are loops around it.
 
+-- What a statement of ours is about, by its beginning only: whatever stands in it later may be part of a name. The names come
+-- as the statement quotes them.
+CREATE FUNCTION tenancy.statement_names(statement text, OUT kind text, OUT name text)
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    ident constant text := '("(?:[^"]|"")+"|[^ ".(]+)';
+    relation constant text := '(?:(?:"(?:[^"]|"")+"|[^ ".(]+)\.)?(?:"(?:[^"]|"")+"|[^ ".(]+)';
+BEGIN
+    SELECT v.kind, v.found[1] INTO kind, name
+    FROM (VALUES
+        ('index', regexp_match(statement, '^CREATE (?:UNIQUE )?INDEX (?:CONCURRENTLY )?(?:IF NOT EXISTS )?' || ident || ' ON ')),
+        ('foreign_key', regexp_match(statement, '^ALTER TABLE (?:ONLY )?' || relation || ' ADD CONSTRAINT ' || ident || ' ')),
+        ('validate', regexp_match(statement, '^ALTER TABLE (?:ONLY )?' || relation || ' VALIDATE CONSTRAINT ' || ident || '$'))
+    ) AS v (kind, found)
+    WHERE v.found IS NOT NULL;
+END
+$$;
+
+COMMENT ON FUNCTION tenancy.statement_names(text) IS
+'the index or constraint that a statement makes or validates: index, foreign_key or validate, and its name; internal';
+
 -- Whether a statement that runs outside of a transaction has had its effect, and what of a killed one must go first.
 CREATE FUNCTION tenancy.outside_state(statement text, relation regclass, OUT is_done boolean, OUT cleanup text)
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    name text := (regexp_match(statement, '^CREATE (?:UNIQUE )?INDEX CONCURRENTLY ("(?:[^"]|"")+"|[^ "]+) ON '))[1];
+    name text := (tenancy.statement_names(statement)).name;
     found record;
 BEGIN
     SELECT i.indisvalid, i.indexrelid::regclass AS index INTO found
@@ -28,23 +51,15 @@ LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    ident constant text := '("(?:[^"]|"")+"|[^ "(]+)';
-    name text;
+    of record := tenancy.statement_names(statement);
 BEGIN
-    name := (regexp_match(statement, '^CREATE (?:UNIQUE )?INDEX (?:IF NOT EXISTS )?' || ident || ' ON '))[1];
-    IF name IS NOT NULL THEN
-        RETURN EXISTS (SELECT FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
-                       WHERE i.indrelid = relation AND quote_ident(x.relname) = name AND i.indisvalid);
-    END IF;
-    name := (regexp_match(statement, '^ALTER TABLE (?:ONLY )?\S+ ADD CONSTRAINT ' || ident || ' '))[1];
-    IF name IS NOT NULL THEN
-        RETURN EXISTS (SELECT FROM pg_constraint f WHERE f.conrelid = relation AND quote_ident(f.conname) = name);
-    END IF;
-    name := (regexp_match(statement, '^ALTER TABLE (?:ONLY )?\S+ VALIDATE CONSTRAINT ' || ident || '$'))[1];
-    IF name IS NOT NULL THEN
-        RETURN EXISTS (SELECT FROM pg_constraint f WHERE f.conrelid = relation AND quote_ident(f.conname) = name AND f.convalidated);
-    END IF;
-    RETURN false;
+    RETURN CASE of.kind
+        WHEN 'index' THEN EXISTS (SELECT FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
+                                  WHERE i.indrelid = relation AND quote_ident(x.relname) = of.name AND i.indisvalid)
+        WHEN 'foreign_key' THEN EXISTS (SELECT FROM pg_constraint f WHERE f.conrelid = relation AND quote_ident(f.conname) = of.name)
+        WHEN 'validate' THEN EXISTS (SELECT FROM pg_constraint f
+                                     WHERE f.conrelid = relation AND quote_ident(f.conname) = of.name AND f.convalidated)
+        ELSE false END;
 END
 $$;
 
@@ -171,9 +186,8 @@ BEGIN
     END IF;
     INSERT INTO tenancy.migration_steps (migration, step, phase, kind, relation, statement)
     SELECT this.migration, this.step + s.place, this.phase,
-           CASE WHEN s.statement LIKE 'CREATE%INDEX%' THEN 'index' WHEN s.statement LIKE '%VALIDATE CONSTRAINT%' THEN 'validate'
-                ELSE 'foreign_key' END,
-           s.relation, CASE WHEN online THEN s.statement ELSE replace(s.statement, ' INDEX CONCURRENTLY ', ' INDEX ') END
+           coalesce((tenancy.statement_names(s.statement)).kind, 'foreign_key'),
+           s.relation, CASE WHEN online THEN s.statement ELSE regexp_replace(s.statement, '^(CREATE (?:UNIQUE )?INDEX )CONCURRENTLY ', '\1') END
     FROM unnest(statements, relations) WITH ORDINALITY AS s (statement, relation, place);
 END
 $$;

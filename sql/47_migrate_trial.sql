@@ -33,6 +33,12 @@ END;
 COMMENT ON FUNCTION tenancy.trial_counts() IS
 'what the policies of tables on trial let pass: rows of the current tenant (passed), and rows that enforcement would hide or refuse: read or written with no tenant set, or of another tenant, or written by a role that may not write; last_hidden is when that last happened; since the trial began or the server started; for superusers';
 
+CREATE FUNCTION tenancy.trial_policies() RETURNS name[]
+LANGUAGE sql IMMUTABLE
+RETURN '{tenancy_trial_read,tenancy_trial_insert,tenancy_trial_update,tenancy_trial_delete,tenancy_trial_hold_all,tenancy_trial_hold_insert,tenancy_trial_hold_update,tenancy_trial_hold_delete}'::name[];
+
+COMMENT ON FUNCTION tenancy.trial_policies() IS 'the names of the policies of a trial and of a rollout; internal';
+
 -- Where the table has row level security already, its own permissive policies decide, and ours must not open it.
 CREATE FUNCTION tenancy.trial_statements(this tenancy.migration_tables, tenant_column name) RETURNS SETOF text
 LANGUAGE sql STABLE
@@ -75,7 +81,7 @@ BEGIN ATOMIC
                (SELECT string_agg(quote_ident(r), ', ') FROM jsonb_array_elements_text((migration).options -> 'roles') r) AS roles) e
     CROSS JOIN LATERAL (
         SELECT 1 AS place, format('DROP POLICY %I ON %s', p.polname, t.relation) AS statement
-        FROM pg_policy p WHERE p.polrelid = t.relation AND p.polname LIKE 'tenancy\_trial\_hold\_%'
+        FROM pg_policy p WHERE p.polrelid = t.relation AND p.polname = ANY (tenancy.trial_policies()) AND starts_with(p.polname, 'tenancy_trial_hold_')
         UNION ALL
         SELECT 2, format('CREATE POLICY %I ON %s AS RESTRICTIVE FOR %s TO %s%s%s', 'tenancy_trial_hold_' || lower(v.command), t.relation,
                          v.command, e.roles, ' USING ' || v.using_text, ' WITH CHECK ' || v.check_text)
@@ -101,7 +107,7 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    wanted boolean := EXISTS (SELECT FROM pg_policy p WHERE p.polname LIKE 'tenancy\_trial\_%');
+    wanted boolean := EXISTS (SELECT FROM pg_policy p WHERE p.polname = ANY (tenancy.trial_policies()));
 BEGIN
     IF wanted <> has_function_privilege('public', 'tenancy.trial_passes(regclass, anyelement, boolean)', 'EXECUTE') THEN
         EXECUTE CASE WHEN wanted THEN 'GRANT EXECUTE ON FUNCTION tenancy.trial_passes TO PUBLIC'

@@ -7,15 +7,17 @@ SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     SELECT format('DROP POLICY %I ON %s', p.polname, t.relation)
     FROM tenancy.tree_of((this).relation) t
-    JOIN pg_policy p ON p.polrelid = t.relation AND p.polname LIKE 'tenancy\_trial%'
+    JOIN pg_policy p ON p.polrelid = t.relation AND p.polname = ANY (tenancy.trial_policies())
     UNION ALL
     SELECT format('DROP TRIGGER %I ON %s', g.tgname, r)
     FROM tenancy.roots_of((this).relation) r
     JOIN pg_trigger g ON g.tgrelid = r
+    JOIN pg_proc f ON f.oid = g.tgfoid AND f.pronamespace = 'tenancy'::regnamespace
     WHERE g.tgname IN ('zz_tenancy_adopt', 'zz_tenancy_fill', 'zz_tenancy_refill')
     UNION ALL
     SELECT format('DROP TRIGGER %I ON %s', g.tgname, (this).parent)
     FROM pg_trigger g
+    JOIN pg_proc f ON f.oid = g.tgfoid AND f.pronamespace = 'tenancy'::regnamespace
     WHERE g.tgrelid = (this).parent AND g.tgname = tenancy.move_trigger((this).ordinal)
     UNION ALL
     SELECT format('DROP FUNCTION %s', f.oid::regprocedure)
@@ -48,9 +50,7 @@ LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
     WITH named AS (
-        SELECT s.relation, s.kind,
-               (regexp_match(s.statement, CASE s.kind WHEN 'index' THEN '^CREATE (?:UNIQUE )?INDEX (?:CONCURRENTLY )?("(?:[^"]|"")+"|[^ "]+) ON '
-                                               ELSE ' ADD CONSTRAINT ("(?:[^"]|"")+"|[^ "]+) ' END))[1] AS name
+        SELECT s.relation, s.kind, (tenancy.statement_names(s.statement)).name
         FROM tenancy.migration_steps s
         WHERE s.migration = (drop_prepared.migration).id AND s.kind IN ('index', 'foreign_key')
           AND (s.kind = 'foreign_key' OR s.relation IN (SELECT t.relation FROM tenancy.tree_of(root) t))
