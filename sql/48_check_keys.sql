@@ -1,9 +1,12 @@
 -- check() about keys and indexes: what crosses from one tenant to another, because checks of keys bypass policies.
 
--- An index or an exclusion constraint with the tenant as its first column.
+-- An index or an exclusion constraint with the tenant as its first column. Only the beginning is looked at, name by name: what
+-- looks like the rest of it may be part of a name.
 CREATE FUNCTION tenancy.with_tenant_first(definition text, addition text) RETURNS text
 LANGUAGE sql IMMUTABLE
-RETURN regexp_replace(regexp_replace(definition, ' ON ONLY ', ' ON '), '( USING \w+ \()', '\1' || replace(addition, '\', '\\') || ', ');
+RETURN regexp_replace(definition,
+    '^((?:CREATE (?:UNIQUE )?INDEX (?:"(?:[^"]|"")+"|[^ "]+) ON )?)(?:ONLY )?((?:(?:"(?:[^"]|"")+"|[^ "]+?)+|EXCLUDE) USING \w+ \()',
+    '\1\2' || replace(addition, '\', '\\') || ', ');
 
 COMMENT ON FUNCTION tenancy.with_tenant_first(text, text) IS
 'the definition of an index or exclusion constraint, with a column put before its first; internal';

@@ -187,7 +187,11 @@ BEGIN
         RETURN NULL;
     END IF;
 
-    SELECT t.typname INTO has_type
+    -- A type of the application's may be called like one of the system's, or of pgvector's.
+    SELECT CASE WHEN t.typnamespace = 'pg_catalog'::regnamespace OR EXISTS (
+                    SELECT FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'vector'
+                    WHERE d.classid = 'pg_type'::regclass AND d.objid = t.oid AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e')
+                THEN t.typname ELSE format_type(t.oid, NULL) END INTO has_type
     FROM pg_attribute a
     JOIN pg_type t ON t.oid = a.atttypid
     WHERE a.attrelid = relation AND a.attname = wanted AND a.attnum > 0 AND NOT a.attisdropped;

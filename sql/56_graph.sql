@@ -26,6 +26,14 @@ WITH CHECK (tenancy.may_alter(entities) AND tenancy.may_alter(relations) AND ten
 CREATE POLICY graphs_delete ON tenancy.graphs FOR DELETE
 USING (coalesce(tenancy.may_alter(entities), true) AND coalesce(tenancy.may_alter(relations), true) AND coalesce(tenancy.may_alter(mentions), true));
 
+CREATE FUNCTION tenancy.graph_tenant_column(of_chunks text) RETURNS name
+LANGUAGE sql IMMUTABLE
+RETURN (CASE WHEN of_chunks IN ('id', 'kind', 'name', 'description', 'metadata', 'embedding', 'words', 'created_at', 'source_id', 'target_id',
+                                'weight', 'entity_id', 'chunk_id') THEN 'tenant_id' ELSE of_chunks END)::name;
+
+COMMENT ON FUNCTION tenancy.graph_tenant_column(text) IS
+'the tenant column of a graph''s tables: named as that of the chunks, unless another column here has that name; internal';
+
 CREATE FUNCTION tenancy.create_graph(corpus text DEFAULT 'default') RETURNS text
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -35,6 +43,7 @@ DECLARE
     prefix text := CASE WHEN corpus = 'default' THEN '' ELSE corpus || '_' END;
     schema name;
     tenant name;
+    chunk_tenant name;
     tenant_type regtype;
     embedding_type text;
     chunk_id name;
@@ -60,10 +69,11 @@ BEGIN
             HINT = 'Remove it with tenancy.drop_graph() first.';
     END IF;
 
-    tenant := registered.columns ->> 'tenant_id';
+    tenant := tenancy.graph_tenant_column(registered.columns ->> 'tenant_id');
+    chunk_tenant := registered.columns ->> 'tenant_id';
     chunk_id := registered.columns ->> 'id';
     SELECT n.nspname,
-           max(CASE WHEN a.attname = tenant THEN CASE a.atttypid WHEN 'varchar'::regtype THEN 'text'::regtype ELSE a.atttypid::regtype END::oid END)::regtype,
+           max(CASE WHEN a.attname = chunk_tenant THEN CASE a.atttypid WHEN 'varchar'::regtype THEN 'text'::regtype ELSE a.atttypid::regtype END::oid END)::regtype,
            max(CASE WHEN a.attname = registered.columns ->> 'embedding' THEN format('%s(%s)',
                (SELECT format('%I.%I', tn.nspname, t.typname) FROM pg_type t JOIN pg_namespace tn ON tn.oid = t.typnamespace WHERE t.oid = a.atttypid), a.atttypmod) END)
       INTO schema, tenant_type, embedding_type
@@ -76,14 +86,14 @@ BEGIN
         SELECT
         FROM pg_index i
         WHERE i.indrelid = registered.chunks AND i.indisunique AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL AND i.indexprs IS NULL
-          AND (SELECT array_agg(a.attname ORDER BY a.attname) = ARRAY(SELECT k FROM unnest(ARRAY[tenant, chunk_id]) k ORDER BY k)
+          AND (SELECT array_agg(a.attname ORDER BY a.attname) = ARRAY(SELECT k FROM unnest(ARRAY[chunk_tenant, chunk_id]) k ORDER BY k)
                FROM pg_attribute a
                WHERE a.attrelid = registered.chunks AND a.attnum = ANY (i.indkey[0:i.indnkeyatts - 1]))
     ) THEN
         RAISE EXCEPTION USING ERRCODE = 'TN010',
             MESSAGE = format('table %s has no unique key of its tenant and its id', registered.chunks),
             DETAIL = 'Mentions refer to the chunks of their own tenant by it.',
-            HINT = format('Make a unique constraint on (%I, %I).', tenant, chunk_id);
+            HINT = format('Make a unique constraint on (%I, %I).', chunk_tenant, chunk_id);
     END IF;
 
     tables := ARRAY[format('%I.%I', schema, prefix || 'entities'), format('%I.%I', schema, prefix || 'relations'), format('%I.%I', schema, prefix || 'mentions')];
@@ -122,8 +132,8 @@ BEGIN
             chunk_id uuid NOT NULL,
             PRIMARY KEY (%2$I, entity_id, chunk_id),
             FOREIGN KEY (%2$I, entity_id) REFERENCES %4$s (%2$I, id) ON DELETE CASCADE,
-            FOREIGN KEY (%2$I, chunk_id) REFERENCES %5$s (%2$I, %6$I) ON DELETE CASCADE
-        )$ddl$, tables[3], tenant, tenant_type, tables[1], registered.chunks, chunk_id);
+            FOREIGN KEY (%2$I, chunk_id) REFERENCES %5$s (%7$I, %6$I) ON DELETE CASCADE
+        )$ddl$, tables[3], tenant, tenant_type, tables[1], registered.chunks, chunk_id, chunk_tenant);
     EXECUTE format('CREATE INDEX ON %s (%I, chunk_id)', tables[3], tenant);
     FOREACH made IN ARRAY tables LOOP
         PERFORM tenancy.protect(made::regclass, tenant, tenant_type);
@@ -202,7 +212,7 @@ BEGIN
     JOIN pg_attribute e ON e.attrelid = t.attrelid AND e.attname = 'embedding'
     JOIN pg_type v ON v.oid = e.atttypid
     JOIN pg_namespace vn ON vn.oid = v.typnamespace
-    WHERE t.attrelid = graph.entities AND t.attname = registered.columns ->> 'tenant_id'
+    WHERE t.attrelid = graph.entities AND t.attname = tenancy.graph_tenant_column(registered.columns ->> 'tenant_id')
       AND (SELECT count(*) FROM pg_class c WHERE c.oid IN (graph.relations, graph.mentions)) = 2;
     IF NOT FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'TN010',
