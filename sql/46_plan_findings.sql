@@ -374,6 +374,30 @@ AS $$
     WHERE c.relkind = 'm' OR NOT coalesce((SELECT o.option_value::boolean FROM pg_options_to_table(c.reloptions) o
                                            WHERE o.option_name = 'security_invoker'), false)
     UNION ALL
+    SELECT r.relation, 'rule_as_owner', 'warning', format('rule %I on %s', r.rule, r.relation),
+           format('for whoever writes to %s it would read or change rows of all tenants in %s, as the owner %I, whom policies do not hold',
+                  r.relation, string_agg(r.target::text, ', ' ORDER BY r.target::text), r.owner),
+           format('DROP RULE %I ON %s', r.rule, r.relation)
+    FROM (SELECT array_agg(m.relation) AS tables FROM members m WHERE m.action IN ('column', 'path')) p
+    CROSS JOIN LATERAL tenancy.rules_as_owner(p.tables) r
+    WHERE r.owner_bypasses
+    GROUP BY r.rule, r.relation, r.owner
+    UNION ALL
+    SELECT g.relation, 'trigger_as_owner', 'warning', format('trigger %I on %s', g.trigger, g.relation),
+           format('for whoever writes to %s its function %s runs as its owner %I, whom policies do not hold', g.relation, g.function, g.owner),
+           format('ALTER ROUTINE %s SECURITY INVOKER', g.function)
+    FROM (SELECT array_agg(m.relation) AS tables FROM members m WHERE m.action IN ('column', 'path')) p
+    CROSS JOIN LATERAL tenancy.triggers_as_owner(p.tables) g
+    WHERE p.tables IS NOT NULL AND g.owner_bypasses AND g.foreign_key IS NULL
+    UNION ALL
+    SELECT g.relation, 'trigger_by_cascade', 'warning', format('trigger %I on %s', g.trigger, g.relation),
+           format('where %I deletes or changes rows, its function %s runs as %I, the owner of the table, whom policies do not hold',
+                  g.foreign_key, g.function, g.owner),
+           format('Give the table to a role without SUPERUSER and BYPASSRLS: ALTER TABLE %s OWNER TO ...', g.relation)
+    FROM (SELECT array_agg(m.relation) AS tables FROM members m WHERE m.action IN ('column', 'path')) p
+    CROSS JOIN LATERAL tenancy.triggers_as_owner(p.tables) g
+    WHERE p.tables IS NOT NULL AND g.owner_bypasses AND g.foreign_key IS NOT NULL AND g.runs_statements
+    UNION ALL
     SELECT NULL, 'function_as_owner', 'warning', format('function %s', f.oid::regprocedure),
            format('it runs as its owner %s%s', f.proowner::regrole,
                   CASE WHEN w.rolsuper OR w.rolbypassrls THEN ', whom policies do not hold' ELSE '' END),
@@ -381,6 +405,7 @@ AS $$
     FROM pg_proc f
     JOIN pg_roles w ON w.oid = f.proowner
     WHERE f.prosecdef AND (w.rolsuper OR w.rolbypassrls)
+      AND f.oid NOT IN (SELECT g.function FROM tenancy.triggers_as_owner(ARRAY(SELECT m.relation FROM members m)) g WHERE g.foreign_key IS NULL)
       AND f.pronamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace, 'tenancy'::regnamespace)
       AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = f.oid AND d.deptype = 'e')
     UNION ALL

@@ -35,6 +35,7 @@ AS $$
     FROM (SELECT * FROM tenancy.check_tables()
           UNION ALL SELECT * FROM tenancy.check_keys()
           UNION ALL SELECT * FROM tenancy.check_readers()
+          UNION ALL SELECT * FROM tenancy.check_code()
           UNION ALL SELECT * FROM tenancy.check_roles()
           UNION ALL SELECT * FROM tenancy.check_settings()
           UNION ALL SELECT * FROM tenancy.check_server()

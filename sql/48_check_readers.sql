@@ -1,5 +1,16 @@
 -- check() about what reads with more rights than its caller has: views, materialized views and functions.
 
+CREATE FUNCTION tenancy.reads_as_caller(relation regclass) RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT c.relkind = 'v' AND EXISTS (SELECT FROM pg_options_to_table(c.reloptions) o
+                                       WHERE o.option_name = 'security_invoker' AND o.option_value::boolean)
+    FROM pg_class c WHERE c.oid = reads_as_caller.relation;
+END;
+
+COMMENT ON FUNCTION tenancy.reads_as_caller(regclass) IS 'whether it is a view with security_invoker; internal';
+
 CREATE FUNCTION tenancy.check_readers() RETURNS TABLE (code text, severity text, object text, problem text, fix text)
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -10,18 +21,21 @@ AS $$
         JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
                         AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> r.ev_class
     ), over_protected AS (
-        SELECT g.view, p.relation AS source
+        SELECT g.view, p.relation AS source, NOT tenancy.reads_as_caller(g.view) AS is_open
         FROM tenancy.isolated_tables() p (relation) JOIN reading g ON g.source = p.relation
         UNION
-        SELECT g.view, o.source FROM over_protected o JOIN reading g ON g.source = o.view
+        -- What a view reads as its caller is read as the same caller through a view over it, but kept by a materialized one.
+        SELECT g.view, o.source, o.is_open OR c.relkind = 'm'
+        FROM over_protected o
+        JOIN reading g ON g.source = o.view
+        JOIN pg_class c ON c.oid = g.view
     ), views AS (
         SELECT c.oid, c.relkind, c.relacl, c.relowner, w.rolname AS owner, w.rolsuper OR w.rolbypassrls AS owner_bypasses,
-               coalesce((SELECT o.option_value::boolean FROM pg_options_to_table(c.reloptions) o
-                         WHERE o.option_name = 'security_invoker'), false) AS is_invoker,
-               (SELECT min(v.source::regclass::text) FROM over_protected v WHERE v.view = c.oid) AS source
+               tenancy.reads_as_caller(c.oid) AS is_invoker,
+               (SELECT min(v.source::regclass::text) FROM over_protected v WHERE v.view = c.oid AND v.is_open) AS source
         FROM pg_class c
         JOIN pg_roles w ON w.oid = c.relowner
-        WHERE c.relkind IN ('v', 'm') AND c.oid IN (SELECT v.view FROM over_protected v)
+        WHERE c.relkind IN ('v', 'm') AND c.oid IN (SELECT v.view FROM over_protected v WHERE v.is_open)
     ), own_functions AS (
         SELECT f.*, w.rolname AS owner, w.rolsuper OR w.rolbypassrls AS owner_bypasses
         FROM pg_proc f
@@ -55,12 +69,24 @@ AS $$
     WHERE v.relkind = 'm' AND v.relowner IN (SELECT r::oid FROM tenancy.app_roles() r)
     UNION ALL
     SELECT 'function_as_owner', 'warning', format('function %s', f.oid::regprocedure),
-           format('it runs as its owner %I, whom policies do not hold', f.owner),
+           format('it runs as its owner %I, whom policies do not hold%s', f.owner, coalesce(', for whoever uses ' || u.user, '')),
            format('ALTER ROUTINE %s SECURITY INVOKER', f.oid::regprocedure)
     FROM own_functions f
+    CROSS JOIN LATERAL (
+        -- What calls it for everybody, without asking for EXECUTE: aggregates, operator classes, range types, event triggers and the
+        -- like. Where it stands in an expression or below an operator or a cast, EXECUTE is asked for. Triggers are told of elsewhere.
+        SELECT min(pg_describe_object(d.classid, d.objid, d.objsubid)) AS user
+        FROM pg_depend d
+        WHERE d.refclassid = 'pg_proc'::regclass AND d.refobjid = f.oid
+          AND d.classid NOT IN ('pg_trigger'::regclass, 'pg_class'::regclass, 'pg_attrdef'::regclass, 'pg_constraint'::regclass, 'pg_policy'::regclass,
+                                'pg_rewrite'::regclass, 'pg_statistic_ext'::regclass, 'pg_publication_rel'::regclass, 'pg_cast'::regclass,
+                                'pg_operator'::regclass)
+          AND (d.classid <> 'pg_proc'::regclass OR d.objid IN (SELECT g.oid FROM pg_proc g WHERE g.prokind = 'a'))) u
     WHERE f.prosecdef AND f.owner_bypasses
       AND EXISTS (SELECT FROM tenancy.isolated_tables())
-      AND EXISTS (SELECT FROM aclexplode(coalesce(f.proacl, acldefault('f', f.proowner))) a WHERE a.grantee <> f.proowner)
+      AND f.oid NOT IN (SELECT t.function FROM tenancy.triggers_as_owner(ARRAY(SELECT i FROM tenancy.isolated_tables() i)) t WHERE t.foreign_key IS NULL)
+      AND (u.user IS NOT NULL
+           OR EXISTS (SELECT FROM aclexplode(coalesce(f.proacl, acldefault('f', f.proowner))) a WHERE a.grantee <> f.proowner))
     UNION ALL
     -- The planner lets it see rows before the policies do.
     SELECT 'function_leakproof', 'warning', format('function %s', f.oid::regprocedure),

@@ -1,6 +1,6 @@
 -- plan_migration(): what stands in the way and what is worth knowing, each with the object and the statement that repairs it.
 BEGIN;
-SELECT plan(38);
+SELECT plan(45);
 
 CREATE FUNCTION found(code text, arguments text DEFAULT '') RETURNS TABLE (severity text, object text, detail text)
 LANGUAGE plpgsql AS $$
@@ -82,6 +82,22 @@ SELECT results_eq($$SELECT severity, object FROM found('materialized_view')$$, $
 SELECT results_eq($$SELECT severity, object FROM found('function_as_owner')$$, $$VALUES ('warning', 'function public.peek()')$$, 'a definer function');
 SELECT matches(repair('function_as_owner'), '^ALTER ROUTINE', 'the statement alters it');
 SELECT is_empty($$SELECT * FROM found('function_as_owner')$$, 'and it is found no more');
+
+CREATE RULE meddle AS ON DELETE TO drafts DO ALSO DELETE FROM notes WHERE id = OLD.id;
+SELECT results_eq($$SELECT severity, object FROM found('rule_as_owner')$$, $$VALUES ('warning', 'rule meddle on public.drafts')$$, 'a rule that would change rows of all tenants');
+SELECT matches(repair('rule_as_owner'), '^DROP RULE', 'the statement drops it');
+SELECT is_empty($$SELECT * FROM found('rule_as_owner')$$, 'and it is found no more');
+CREATE FUNCTION meddle() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS 'BEGIN DELETE FROM notes WHERE id = OLD.id; RETURN OLD; END';
+REVOKE EXECUTE ON FUNCTION meddle() FROM PUBLIC;
+CREATE TRIGGER meddle BEFORE DELETE ON drafts FOR EACH ROW EXECUTE FUNCTION meddle();
+SELECT results_eq($$SELECT severity, object FROM found('trigger_as_owner')$$, $$VALUES ('warning', 'trigger meddle on public.drafts')$$, 'a trigger whose function runs as its owner');
+SELECT matches(repair('trigger_as_owner'), '^ALTER ROUTINE', 'the statement alters that');
+SELECT is_empty($$SELECT * FROM found('trigger_as_owner')$$, 'and it is found no more');
+DROP TRIGGER meddle ON drafts;
+CREATE TRIGGER meddle BEFORE DELETE ON answers FOR EACH ROW EXECUTE FUNCTION meddle();
+ALTER TABLE answers DROP CONSTRAINT to_note, ADD CONSTRAINT to_note FOREIGN KEY (note) REFERENCES notes ON DELETE CASCADE;
+SELECT results_eq($$SELECT severity, object FROM found('trigger_by_cascade')$$, $$VALUES ('warning', 'trigger meddle on public.answers')$$, 'one that a foreign key sets off as the owner of the table');
+DROP TRIGGER meddle ON answers;
 
 -- Tables.
 CREATE RULE meddle AS ON UPDATE TO drafts DO ALSO NOTHING;

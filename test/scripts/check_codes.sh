@@ -26,7 +26,7 @@ awk -F'|' '/^## What pentest/ { exit } /^\| `/ { gsub(/[` ]/, "", $2); n = split
 ok "there are findings in the source" test "$(wc -l <"$work/source")" -gt 25
 ok "the document lists just those" diff "$work/source" "$work/documented"
 sed -n '/^## What pentest/,$p' docs/check.md | grep '^| `' | cut -d'|' -f2 | tr -d '` ' | tr ',' '\n' | sort >"$work/attacks"
-grep -oE "\('[a-z_]+', (format\(|'SELECT|'TRUNCATE'|'REFERENCES'|'TRIGGER')|\([0-9]+, '[a-z_]+'|pentest_(says|weaken|judge)\('[a-z_]+'" sql/49_pentest*.sql |
+grep -oE "SELECT '[a-z_]+' AS attack|SELECT 'write_by_trigger'|\('[a-z_]+', (format\(|'SELECT|'TRUNCATE'|'REFERENCES'|'TRIGGER')|\([0-9]+, '[a-z_]+'|pentest_(says|weaken|judge)\('[a-z_]+'" sql/49_pentest*.sql |
     grep -oE "'[a-z_]+'" | tr -d "'" | grep -vxE 'table|rows' | sort -u >"$work/attacked"
 ok "the attacks are those that are documented" diff "$work/attacked" "$work/attacks"
 untested() { ! cut -d' ' -f1 "$work/source" | uniq | while read -r code; do grep -qrw "$code" test/pgtap test/scripts || echo "$code"; done | grep .; }
