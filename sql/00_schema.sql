@@ -5,6 +5,12 @@ COMMENT ON SCHEMA tenancy IS 'multi-tenancy: the tenants, the context, protected
 
 REVOKE ALL ON SCHEMA tenancy FROM PUBLIC;
 
+CREATE SCHEMA tenancy_internal;
+
+COMMENT ON SCHEMA tenancy_internal IS 'what acts with the rights of the extension''s owner, behind the functions of schema tenancy; nobody may use it';
+
+REVOKE ALL ON SCHEMA tenancy_internal FROM PUBLIC;
+
 CREATE FUNCTION tenancy.uuid_v7() RETURNS uuid
 LANGUAGE c VOLATILE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tenancy_uuid_v7';
 

@@ -18,15 +18,45 @@ LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tenancy_require_permissio
 COMMENT ON FUNCTION tenancy.require_permission(text) IS
 'raises TN004, naming the permission, unless who is in context holds it in the current tenant; TN001 when no tenant is set';
 
-CREATE FUNCTION tenancy.outer_role() RETURNS regrole
-LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'tenancy_outer_role';
+-- Functions that act with the rights of the extension's owner are written in the schema tenancy_internal. What users call is an
+-- invoker function of the same name in the schema tenancy: in it the current role is the one that asks, whatever role the
+-- session has and whoever's code runs just now.
+CREATE FUNCTION tenancy_internal.caller() RETURNS regrole
+LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'tenancy_caller';
 
-COMMENT ON FUNCTION tenancy.outer_role() IS 'the role that called, outside of all SECURITY DEFINER functions; internal';
+COMMENT ON FUNCTION tenancy_internal.caller() IS
+'the role that called the function of schema tenancy behind which this runs; elsewhere the current role; internal';
+
+CREATE FUNCTION tenancy_internal.expose(signature text) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    implementation pg_proc;
+BEGIN
+    SELECT p.* INTO implementation FROM pg_proc p WHERE p.oid = ('tenancy_internal.' || signature)::regprocedure AND p.prosecdef;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = '42809', MESSAGE = format('function tenancy_internal.%s is not SECURITY DEFINER', signature);
+    END IF;
+    EXECUTE format('CREATE FUNCTION tenancy.%I(%s) RETURNS %s LANGUAGE c %s %s PARALLEL %s COST %s %s AS %L, %L',
+        implementation.proname, pg_get_function_arguments(implementation.oid), pg_get_function_result(implementation.oid),
+        CASE implementation.provolatile WHEN 'i' THEN 'IMMUTABLE' WHEN 's' THEN 'STABLE' ELSE 'VOLATILE' END,
+        CASE WHEN implementation.proisstrict THEN 'STRICT' ELSE '' END,
+        CASE implementation.proparallel WHEN 's' THEN 'SAFE' WHEN 'r' THEN 'RESTRICTED' ELSE 'UNSAFE' END,
+        implementation.procost, CASE WHEN implementation.proretset THEN 'ROWS ' || implementation.prorows ELSE '' END,
+        'MODULE_PATHNAME', 'tenancy_entry');
+    EXECUTE format('COMMENT ON FUNCTION %s IS %L', implementation.oid::regprocedure,
+                   format('does the work of tenancy.%s with the rights of the extension''s owner; internal', signature));
+END
+$$;
+
+COMMENT ON FUNCTION tenancy_internal.expose(text) IS
+'creates the function of schema tenancy by which users call a definer function of schema tenancy_internal; used by the install script; internal';
 
 CREATE FUNCTION tenancy.is_operator() RETURNS boolean
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
-RETURN has_function_privilege(tenancy.outer_role(), 'tenancy.create_organization(text, text)', 'EXECUTE');
+RETURN has_function_privilege(tenancy_internal.caller(), 'tenancy.create_organization(text, text)', 'EXECUTE');
 
 COMMENT ON FUNCTION tenancy.is_operator() IS 'whether the calling role manages the installation: grant_control_plane() gave it that';
 
@@ -72,7 +102,7 @@ BEGIN
     IF NOT tenancy.is_operator() THEN
         PERFORM tenancy.note_denial('42501', NULL, 'control plane');
         RAISE EXCEPTION USING ERRCODE = '42501',
-            MESSAGE = format('role %s does not manage this installation', tenancy.outer_role()),
+            MESSAGE = format('role %s does not manage this installation', tenancy_internal.caller()),
             HINT = 'tenancy.grant_control_plane() lets a role do that.';
     END IF;
 END
@@ -92,7 +122,7 @@ BEGIN
             RETURN 'key:' || tenancy.current_api_key_id();
         END IF;
     END IF;
-    RETURN 'role:' || tenancy.outer_role();
+    RETURN 'role:' || tenancy_internal.caller();
 END
 $$;
 

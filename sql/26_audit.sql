@@ -136,11 +136,11 @@ COMMENT ON FUNCTION tenancy.record_denial(timestamptz, timestamptz, uuid, text, 
 CREATE FUNCTION tenancy.caller_is_superuser() RETURNS boolean
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
-RETURN coalesce((SELECT r.rolsuper FROM pg_roles r WHERE r.oid = tenancy.outer_role()), false);
+RETURN coalesce((SELECT r.rolsuper FROM pg_roles r WHERE r.oid = tenancy_internal.caller()), false);
 
-COMMENT ON FUNCTION tenancy.caller_is_superuser() IS 'whether who calls, outside of all SECURITY DEFINER functions, is a superuser; internal';
+COMMENT ON FUNCTION tenancy.caller_is_superuser() IS 'whether who calls is a superuser; internal';
 
-CREATE FUNCTION tenancy.append_only() RETURNS trigger
+CREATE FUNCTION tenancy_internal.append_only() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -153,6 +153,8 @@ BEGIN
     RETURN NULL;
 END
 $$;
+
+SELECT tenancy_internal.expose('append_only()');
 
 COMMENT ON FUNCTION tenancy.append_only() IS 'trigger: refuses to change what was written, to all but superusers';
 
@@ -184,7 +186,7 @@ $$;
 COMMENT ON FUNCTION tenancy.audit_scope(uuid) IS
 'the log that a caller asks for, if they may read it: null is the current tenant''s, or without one the installation''s; internal';
 
-CREATE FUNCTION tenancy.audit_log(
+CREATE FUNCTION tenancy_internal.audit_log(
     tenant uuid DEFAULT NULL, since timestamptz DEFAULT NULL, until timestamptz DEFAULT NULL, by_action text DEFAULT NULL,
     by_actor text DEFAULT NULL, by_object text DEFAULT NULL, max_rows integer DEFAULT 100, before_id uuid DEFAULT NULL
 ) RETURNS TABLE (id uuid, at timestamptz, actor text, action text, object text, before jsonb, after jsonb)
@@ -212,6 +214,8 @@ BEGIN
         LIMIT max_rows;
 END
 $$;
+
+SELECT tenancy_internal.expose('audit_log(uuid, timestamptz, timestamptz, text, text, text, integer, uuid)');
 
 COMMENT ON FUNCTION tenancy.audit_log(uuid, timestamptz, timestamptz, text, text, text, integer, uuid) IS
 'events of a tenant''s audit log (null: the current tenant''s, without one the installation''s), newest first; permission audit.read; before_id reads on from a row';

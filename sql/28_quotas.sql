@@ -516,7 +516,7 @@ $$;
 
 COMMENT ON FUNCTION tenancy.recall_of(uuid[], text[]) IS 'takes back all leases of some accounts, of all metrics or the named ones; internal';
 
-CREATE FUNCTION tenancy.limits_changed() RETURNS trigger
+CREATE FUNCTION tenancy_internal.limits_changed() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -542,6 +542,8 @@ BEGIN
 END
 $$;
 
+SELECT tenancy_internal.expose('limits_changed()');
+
 COMMENT ON FUNCTION tenancy.limits_changed() IS 'trigger: takes back what was leased under the limits before';
 
 CREATE TRIGGER limits_inserted AFTER INSERT ON tenancy.plan_limits REFERENCING NEW TABLE AS changed_rows
@@ -557,7 +559,7 @@ FOR EACH STATEMENT EXECUTE FUNCTION tenancy.limits_changed();
 CREATE TRIGGER limits_deleted AFTER DELETE ON tenancy.limit_overrides REFERENCING OLD TABLE AS changed_rows
 FOR EACH STATEMENT EXECUTE FUNCTION tenancy.limits_changed();
 
-CREATE FUNCTION tenancy.plan_changed() RETURNS trigger
+CREATE FUNCTION tenancy_internal.plan_changed() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -569,12 +571,14 @@ BEGIN
 END
 $$;
 
+SELECT tenancy_internal.expose('plan_changed()');
+
 COMMENT ON FUNCTION tenancy.plan_changed() IS 'trigger: takes back what was leased under the plan before';
 
 CREATE TRIGGER plan_changed AFTER UPDATE OF plan ON tenancy.organizations
 FOR EACH ROW WHEN (NEW.plan <> OLD.plan) EXECUTE FUNCTION tenancy.plan_changed();
 
-CREATE FUNCTION tenancy.organization_changed() RETURNS trigger
+CREATE FUNCTION tenancy_internal.organization_changed() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -585,12 +589,14 @@ BEGIN
 END
 $$;
 
+SELECT tenancy_internal.expose('organization_changed()');
+
 COMMENT ON FUNCTION tenancy.organization_changed() IS 'trigger: a tenant that moves to another organization comes under its limits';
 
 CREATE TRIGGER organization_changed AFTER UPDATE OF organization_id ON tenancy.tenants
 FOR EACH ROW WHEN (NEW.organization_id <> OLD.organization_id) EXECUTE FUNCTION tenancy.organization_changed();
 
-CREATE FUNCTION tenancy.forget_levels() RETURNS trigger
+CREATE FUNCTION tenancy_internal.forget_levels() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -600,6 +606,8 @@ BEGIN
     RETURN NULL;
 END
 $$;
+
+SELECT tenancy_internal.expose('forget_levels()');
 
 COMMENT ON FUNCTION tenancy.forget_levels() IS 'trigger: of a tenant that is gone only what it used in each month is kept, for billing';
 

@@ -28,7 +28,7 @@ $$;
 
 COMMENT ON FUNCTION tenancy.refuse_bad_limit(bigint) IS 'raises 22023 for what cannot be a limit; internal';
 
-CREATE FUNCTION tenancy.list_plans() RETURNS TABLE (plan text, description text, metric text, max_amount bigint)
+CREATE FUNCTION tenancy_internal.list_plans() RETURNS TABLE (plan text, description text, metric text, max_amount bigint)
 LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
@@ -37,9 +37,11 @@ BEGIN ATOMIC
     ORDER BY p.name, l.metric;
 END;
 
+SELECT tenancy_internal.expose('list_plans()');
+
 COMMENT ON FUNCTION tenancy.list_plans() IS 'the plans with their limits; max_amount null is no limit, and so is a metric that is not listed';
 
-CREATE FUNCTION tenancy.set_plan(plan text, description text DEFAULT '') RETURNS void
+CREATE FUNCTION tenancy_internal.set_plan(plan text, description text DEFAULT '') RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -59,9 +61,11 @@ BEGIN
 END
 $$;
 
+SELECT tenancy_internal.expose('set_plan(text, text)');
+
 COMMENT ON FUNCTION tenancy.set_plan(text, text) IS 'makes a plan, without limits at first, or changes its description';
 
-CREATE FUNCTION tenancy.set_plan_limit(plan text, metric text, max_amount bigint) RETURNS void
+CREATE FUNCTION tenancy_internal.set_plan_limit(plan text, metric text, max_amount bigint) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -82,10 +86,12 @@ BEGIN
 END
 $$;
 
+SELECT tenancy_internal.expose('set_plan_limit(text, text, bigint)');
+
 COMMENT ON FUNCTION tenancy.set_plan_limit(text, text, bigint) IS
 'limits how much of a metric a plan allows, or with null does not limit it; holds at once for all that subscribe to it, and takes nothing away from who has more';
 
-CREATE FUNCTION tenancy.drop_plan(plan text) RETURNS void
+CREATE FUNCTION tenancy_internal.drop_plan(plan text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -107,9 +113,11 @@ BEGIN
 END
 $$;
 
+SELECT tenancy_internal.expose('drop_plan(text)');
+
 COMMENT ON FUNCTION tenancy.drop_plan(text) IS 'drops a plan that no organization has, with its limits';
 
-CREATE FUNCTION tenancy.change_plan(organization text, plan text) RETURNS void
+CREATE FUNCTION tenancy_internal.change_plan(organization text, plan text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -129,10 +137,12 @@ BEGIN
 END
 $$;
 
+SELECT tenancy_internal.expose('change_plan(text, text)');
+
 COMMENT ON FUNCTION tenancy.change_plan(text, text) IS
 'gives an organization (slug or id) another plan; what it has more than that allows stays, and nothing is added to it';
 
-CREATE FUNCTION tenancy.define_metric(metric text, kind text DEFAULT 'flow', scope text DEFAULT 'tenant', description text DEFAULT '') RETURNS void
+CREATE FUNCTION tenancy_internal.define_metric(metric text, kind text DEFAULT 'flow', scope text DEFAULT 'tenant', description text DEFAULT '') RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -169,10 +179,12 @@ BEGIN
 END
 $$;
 
+SELECT tenancy_internal.expose('define_metric(text, text, text, text)');
+
 COMMENT ON FUNCTION tenancy.define_metric(text, text, text, text) IS
 'says how an application''s metric is counted; one that is not defined is a flow of each tenant';
 
-CREATE FUNCTION tenancy.set_limit(metric text, max_amount bigint, tenant uuid DEFAULT NULL, organization uuid DEFAULT NULL) RETURNS void
+CREATE FUNCTION tenancy_internal.set_limit(metric text, max_amount bigint, tenant uuid DEFAULT NULL, organization uuid DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -196,6 +208,8 @@ BEGIN
 END
 $$;
 
+SELECT tenancy_internal.expose('set_limit(text, bigint, uuid, uuid)');
+
 COMMENT ON FUNCTION tenancy.set_limit(text, bigint, uuid, uuid) IS
 'an exception from the plan for one tenant or one organization; null is no limit; for what an organization is limited in, a tenant''s own limit holds beside it';
 
@@ -218,7 +232,7 @@ $$;
 
 COMMENT ON FUNCTION tenancy.refuse_bad_owner(uuid, uuid) IS 'raises unless just one of the two is given and exists; internal';
 
-CREATE FUNCTION tenancy.drop_limit(metric text, tenant uuid DEFAULT NULL, organization uuid DEFAULT NULL) RETURNS boolean
+CREATE FUNCTION tenancy_internal.drop_limit(metric text, tenant uuid DEFAULT NULL, organization uuid DEFAULT NULL) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -239,6 +253,8 @@ BEGIN
 END
 $$;
 
+SELECT tenancy_internal.expose('drop_limit(text, uuid, uuid)');
+
 COMMENT ON FUNCTION tenancy.drop_limit(text, uuid, uuid) IS 'takes an exception of set_limit() back, so that the plan holds again; false when there was none';
 
 CREATE FUNCTION tenancy.usage_scope(tenant uuid, permission text) RETURNS uuid
@@ -256,7 +272,7 @@ $$;
 
 COMMENT ON FUNCTION tenancy.usage_scope(uuid, text) IS 'the tenant that is given, else the current one, if the caller may; internal';
 
-CREATE FUNCTION tenancy.record_usage(metric text, amount bigint DEFAULT 1, tenant uuid DEFAULT NULL) RETURNS void
+CREATE FUNCTION tenancy_internal.record_usage(metric text, amount bigint DEFAULT 1, tenant uuid DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -270,10 +286,12 @@ BEGIN
 END
 $$;
 
+SELECT tenancy_internal.expose('record_usage(text, bigint, uuid)');
+
 COMMENT ON FUNCTION tenancy.record_usage(text, bigint, uuid) IS
 'counts usage of the current tenant (operators: of any); TN005 when that would pass a limit, with nothing counted; permission usage.record';
 
-CREATE FUNCTION tenancy.release_usage(metric text, amount bigint DEFAULT 1, tenant uuid DEFAULT NULL) RETURNS void
+CREATE FUNCTION tenancy_internal.release_usage(metric text, amount bigint DEFAULT 1, tenant uuid DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -300,10 +318,12 @@ BEGIN
 END
 $$;
 
+SELECT tenancy_internal.expose('release_usage(text, bigint, uuid)');
+
 COMMENT ON FUNCTION tenancy.release_usage(text, bigint, uuid) IS
 'gives back what record_usage() counted of an application''s own level, such as seats; permission usage.record';
 
-CREATE FUNCTION tenancy.limits(tenant uuid DEFAULT NULL)
+CREATE FUNCTION tenancy_internal.limits(tenant uuid DEFAULT NULL)
 RETURNS TABLE (metric text, kind text, scope text, max_amount bigint, used bigint, remaining bigint, resets_at timestamptz)
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -342,10 +362,12 @@ BEGIN
 END
 $$;
 
+SELECT tenancy_internal.expose('limits(uuid)');
+
 COMMENT ON FUNCTION tenancy.limits(uuid) IS
 'what the current tenant (operators: any) may use now, has used and has left; max_amount null is no limit; used is the organization''s for what all its tenants share; permission usage.read';
 
-CREATE FUNCTION tenancy.remaining(metric text, tenant uuid DEFAULT NULL) RETURNS bigint
+CREATE FUNCTION tenancy_internal.remaining(metric text, tenant uuid DEFAULT NULL) RETURNS bigint
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -355,10 +377,12 @@ BEGIN
 END
 $$;
 
+SELECT tenancy_internal.expose('remaining(text, uuid)');
+
 COMMENT ON FUNCTION tenancy.remaining(text, uuid) IS
 'how much of a metric the current tenant (operators: any) may still use; null when nothing limits it; permission usage.read';
 
-CREATE FUNCTION tenancy.usage_report(
+CREATE FUNCTION tenancy_internal.usage_report(
     since date DEFAULT NULL, until date DEFAULT NULL, tenant uuid DEFAULT NULL, organization uuid DEFAULT NULL
 ) RETURNS TABLE (organization_id uuid, tenant_id uuid, tenant_slug text, month date, metric text, amount bigint)
 LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -389,6 +413,8 @@ BEGIN
         ORDER BY 4, 1, 3, 2, 5;
 END
 $$;
+
+SELECT tenancy_internal.expose('usage_report(date, date, uuid, uuid)');
 
 COMMENT ON FUNCTION tenancy.usage_report(date, date, uuid, uuid) IS
 'what was used in each month (UTC) from the one of since to the one of until, by tenant and metric: of the current tenant; operators: of all, of one or of an organization''s; permission usage.read';

@@ -151,7 +151,7 @@ $$;
 
 COMMENT ON FUNCTION tenancy.raise_organization_exists(text) IS 'raises 23505; internal';
 
-CREATE FUNCTION tenancy.create_organization(slug text, name text DEFAULT NULL) RETURNS uuid
+CREATE FUNCTION tenancy_internal.create_organization(slug text, name text DEFAULT NULL) RETURNS uuid
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -174,10 +174,12 @@ BEGIN
 END
 $$;
 
+SELECT tenancy_internal.expose('create_organization(text, text)');
+
 COMMENT ON FUNCTION tenancy.create_organization(text, text) IS
 'creates an organization and returns its id; the name defaults to the slug; 23505 when the slug is taken';
 
-CREATE FUNCTION tenancy.update_organization(
+CREATE FUNCTION tenancy_internal.update_organization(
     organization text,
     slug text DEFAULT NULL,
     name text DEFAULT NULL,
@@ -237,10 +239,12 @@ BEGIN
 END
 $$;
 
+SELECT tenancy_internal.expose('update_organization(text, text, text, jsonb, jsonb, text)');
+
 COMMENT ON FUNCTION tenancy.update_organization(text, text, text, jsonb, jsonb, text) IS
 'changes what is not null of an organization (slug or id); slug and status are for operators, the rest also for the user who created it';
 
-CREATE FUNCTION tenancy.list_organizations()
+CREATE FUNCTION tenancy_internal.list_organizations()
 RETURNS TABLE (id uuid, slug text, name text, status text, contact jsonb, settings jsonb, tenants bigint,
                created_by uuid, created_at timestamptz, updated_at timestamptz, plan text)
 LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -262,10 +266,12 @@ BEGIN
 END
 $$;
 
+SELECT tenancy_internal.expose('list_organizations()');
+
 COMMENT ON FUNCTION tenancy.list_organizations() IS
 'all organizations with the number of their tenants, by slug; for a user those that they created';
 
-CREATE FUNCTION tenancy.get_organization(organization text)
+CREATE FUNCTION tenancy_internal.get_organization(organization text)
 RETURNS TABLE (id uuid, slug text, name text, status text, contact jsonb, settings jsonb, tenants bigint,
                created_by uuid, created_at timestamptz, updated_at timestamptz, plan text)
 LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -282,6 +288,8 @@ BEGIN
           AND (tenancy.is_operator() OR o.created_by = tenancy.acting_user() AND o.status <> 'deleted');
 END
 $$;
+
+SELECT tenancy_internal.expose('get_organization(text)');
 
 COMMENT ON FUNCTION tenancy.get_organization(text) IS
 'the organization with this slug or id, for operators and for the user who created it; no row for everybody else';

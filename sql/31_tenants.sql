@@ -90,7 +90,7 @@ $$;
 
 COMMENT ON FUNCTION tenancy.raise_tenant_exists(text, text) IS 'raises 23505; internal';
 
-CREATE FUNCTION tenancy.create_tenant(
+CREATE FUNCTION tenancy_internal.create_tenant(
     slug text,
     name text DEFAULT NULL,
     organization text DEFAULT NULL,
@@ -146,10 +146,12 @@ BEGIN
 END
 $$;
 
+SELECT tenancy_internal.expose('create_tenant(text, text, text, text, jsonb)');
+
 COMMENT ON FUNCTION tenancy.create_tenant(text, text, text, text, jsonb) IS
 'creates a tenant of an organization (slug or id; the default organization when null) and returns its id; a user does so in an organization that they created, and becomes its admin; 23505 when slug or external key are taken';
 
-CREATE FUNCTION tenancy.list_tenants(organization text DEFAULT NULL)
+CREATE FUNCTION tenancy_internal.list_tenants(organization text DEFAULT NULL)
 RETURNS TABLE (id uuid, slug text, name text, status text, organization_id uuid, organization_slug text,
                external_key text, settings jsonb, created_at timestamptz, updated_at timestamptz)
 LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -172,10 +174,12 @@ BEGIN
 END
 $$;
 
+SELECT tenancy_internal.expose('list_tenants(text)');
+
 COMMENT ON FUNCTION tenancy.list_tenants(text) IS
 'the tenants of an organization (slug or id), or all of them for operators; by organization and slug';
 
-CREATE FUNCTION tenancy.get_tenant(tenant text)
+CREATE FUNCTION tenancy_internal.get_tenant(tenant text)
 RETURNS TABLE (id uuid, slug text, name text, status text, organization_id uuid, organization_slug text,
                external_key text, settings jsonb, created_at timestamptz, updated_at timestamptz)
 LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -198,10 +202,12 @@ BEGIN
 END
 $$;
 
+SELECT tenancy_internal.expose('get_tenant(text)');
+
 COMMENT ON FUNCTION tenancy.get_tenant(text) IS
 'the tenant with this slug or id, for operators and for its members with tenant.read; no row for everybody else';
 
-CREATE FUNCTION tenancy.update_tenant(
+CREATE FUNCTION tenancy_internal.update_tenant(
     tenant text,
     slug text DEFAULT NULL,
     name text DEFAULT NULL,
@@ -245,6 +251,8 @@ BEGIN
         jsonb_build_object('slug', new_row.slug, 'name', new_row.name, 'settings', new_row.settings, 'external_key', new_row.external_key));
 END
 $$;
+
+SELECT tenancy_internal.expose('update_tenant(text, text, text, jsonb, text)');
 
 COMMENT ON FUNCTION tenancy.update_tenant(text, text, text, jsonb, text) IS
 'changes what is not null of a tenant (slug or id); name and settings need tenant.update, slug and external key are for operators';
@@ -324,7 +332,7 @@ $$;
 
 COMMENT ON FUNCTION tenancy.raise_wrong_status(tenancy.tenants, text) IS 'raises 55000 for a tenant that is not in the state wanted; internal';
 
-CREATE FUNCTION tenancy.suspend_tenant(tenant uuid) RETURNS void
+CREATE FUNCTION tenancy_internal.suspend_tenant(tenant uuid) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -342,10 +350,12 @@ BEGIN
 END
 $$;
 
+SELECT tenancy_internal.expose('suspend_tenant(uuid)');
+
 COMMENT ON FUNCTION tenancy.suspend_tenant(uuid) IS
 'lets nobody enter a tenant until resume_tenant(); who is in it loses it by the next transaction; needs tenant.update';
 
-CREATE FUNCTION tenancy.resume_tenant(tenant uuid) RETURNS void
+CREATE FUNCTION tenancy_internal.resume_tenant(tenant uuid) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -364,10 +374,12 @@ BEGIN
 END
 $$;
 
+SELECT tenancy_internal.expose('resume_tenant(uuid)');
+
 COMMENT ON FUNCTION tenancy.resume_tenant(uuid) IS
 'ends a suspension; for operators, and where a member suspended the tenant for its members with tenant.update, who act from another tenant';
 
-CREATE FUNCTION tenancy.delete_tenant(tenant uuid) RETURNS void
+CREATE FUNCTION tenancy_internal.delete_tenant(tenant uuid) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -390,10 +402,12 @@ BEGIN
 END
 $$;
 
+SELECT tenancy_internal.expose('delete_tenant(uuid)');
+
 COMMENT ON FUNCTION tenancy.delete_tenant(uuid) IS
 'lets nobody enter a tenant and counts it no more; all its rows stay until purge_tenant(), and restore_tenant() brings it back; needs tenant.delete';
 
-CREATE FUNCTION tenancy.restore_tenant(tenant uuid) RETURNS void
+CREATE FUNCTION tenancy_internal.restore_tenant(tenant uuid) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -418,33 +432,43 @@ BEGIN
 END
 $$;
 
+SELECT tenancy_internal.expose('restore_tenant(uuid)');
+
 COMMENT ON FUNCTION tenancy.restore_tenant(uuid) IS
 'makes a deleted tenant active again; for operators, and where a member deleted it for its members with tenant.delete, who act from another tenant';
 
-CREATE FUNCTION tenancy.suspend_tenant(tenant text) RETURNS void
+CREATE FUNCTION tenancy_internal.suspend_tenant(tenant text) RETURNS void
 LANGUAGE sql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 RETURN tenancy.suspend_tenant(tenancy.tenant_named(tenant));
 
+SELECT tenancy_internal.expose('suspend_tenant(text)');
+
 COMMENT ON FUNCTION tenancy.suspend_tenant(text) IS 'the same, by slug or id';
 
-CREATE FUNCTION tenancy.resume_tenant(tenant text) RETURNS void
+CREATE FUNCTION tenancy_internal.resume_tenant(tenant text) RETURNS void
 LANGUAGE sql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 RETURN tenancy.resume_tenant(tenancy.tenant_named(tenant));
 
+SELECT tenancy_internal.expose('resume_tenant(text)');
+
 COMMENT ON FUNCTION tenancy.resume_tenant(text) IS 'the same, by slug or id';
 
-CREATE FUNCTION tenancy.delete_tenant(tenant text) RETURNS void
+CREATE FUNCTION tenancy_internal.delete_tenant(tenant text) RETURNS void
 LANGUAGE sql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 RETURN tenancy.delete_tenant(tenancy.tenant_named(tenant));
 
+SELECT tenancy_internal.expose('delete_tenant(text)');
+
 COMMENT ON FUNCTION tenancy.delete_tenant(text) IS 'the same, by slug or id';
 
-CREATE FUNCTION tenancy.restore_tenant(tenant text) RETURNS void
+CREATE FUNCTION tenancy_internal.restore_tenant(tenant text) RETURNS void
 LANGUAGE sql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 RETURN tenancy.restore_tenant(tenancy.tenant_named(tenant));
+
+SELECT tenancy_internal.expose('restore_tenant(text)');
 
 COMMENT ON FUNCTION tenancy.restore_tenant(text) IS 'the same, by slug or id';

@@ -98,7 +98,7 @@ RETURN coalesce(nullif(trim(BOTH '-' FROM left(
 
 COMMENT ON FUNCTION tenancy.slug_of(text) IS 'a slug made of a person''s e-mail address or name; internal';
 
-CREATE FUNCTION tenancy.register_user(
+CREATE FUNCTION tenancy_internal.register_user(
     email text DEFAULT NULL,
     name text DEFAULT NULL,
     issuer text DEFAULT NULL,
@@ -173,10 +173,12 @@ BEGIN
 END
 $$;
 
+SELECT tenancy_internal.expose('register_user(text, text, text, text, jsonb, text)');
+
 COMMENT ON FUNCTION tenancy.register_user(text, text, text, text, jsonb, text) IS
 'makes a user with an organization, of this plan, and a tenant of their own, of which they are the admin, all or nothing; 23505 when the e-mail or the identity is taken; for operators';
 
-CREATE FUNCTION tenancy.get_user(user_id uuid)
+CREATE FUNCTION tenancy_internal.get_user(user_id uuid)
 RETURNS TABLE (id uuid, email text, name text, status text, settings jsonb, current_tenant_id uuid,
                created_at timestamptz, updated_at timestamptz)
 LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -190,6 +192,8 @@ BEGIN
         WHERE u.id = get_user.user_id AND (tenancy.is_operator() OR u.id = tenancy.acting_user());
 END
 $$;
+
+SELECT tenancy_internal.expose('get_user(uuid)');
 
 COMMENT ON FUNCTION tenancy.get_user(uuid) IS 'the user with this id, for operators and for the user in person; no row for everybody else';
 
@@ -217,7 +221,7 @@ $$;
 
 COMMENT ON FUNCTION tenancy.user_named(text, text, text) IS 'id of the user whom all that is not null names, or null; internal';
 
-CREATE FUNCTION tenancy.find_user(email text DEFAULT NULL, issuer text DEFAULT NULL, subject text DEFAULT NULL)
+CREATE FUNCTION tenancy_internal.find_user(email text DEFAULT NULL, issuer text DEFAULT NULL, subject text DEFAULT NULL)
 RETURNS TABLE (id uuid, email text, name text, status text, settings jsonb, current_tenant_id uuid,
                created_at timestamptz, updated_at timestamptz)
 LANGUAGE sql STABLE SECURITY DEFINER
@@ -228,10 +232,12 @@ BEGIN ATOMIC
     WHERE u.id = (SELECT tenancy.user_named($1, $2, $3));
 END;
 
+SELECT tenancy_internal.expose('find_user(text, text, text)');
+
 COMMENT ON FUNCTION tenancy.find_user(text, text, text) IS
 'the user with this e-mail address, whatever its case, or this external identity, or no row; for operators';
 
-CREATE FUNCTION tenancy.list_users(after uuid DEFAULT NULL, at_most integer DEFAULT 1000)
+CREATE FUNCTION tenancy_internal.list_users(after uuid DEFAULT NULL, at_most integer DEFAULT 1000)
 RETURNS TABLE (id uuid, email text, name text, status text, settings jsonb, current_tenant_id uuid,
                created_at timestamptz, updated_at timestamptz)
 LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -251,10 +257,12 @@ BEGIN
 END
 $$;
 
+SELECT tenancy_internal.expose('list_users(uuid, integer)');
+
 COMMENT ON FUNCTION tenancy.list_users(uuid, integer) IS
 'users in the order in which they were made, from the one after this id on, at most so many; for operators';
 
-CREATE FUNCTION tenancy.update_user(
+CREATE FUNCTION tenancy_internal.update_user(
     user_id uuid,
     name text DEFAULT NULL,
     settings jsonb DEFAULT NULL,
@@ -291,6 +299,8 @@ BEGIN
 END
 $$;
 
+SELECT tenancy_internal.expose('update_user(uuid, text, jsonb, text)');
+
 COMMENT ON FUNCTION tenancy.update_user(uuid, text, jsonb, text) IS
 'changes what is not null of a user; for operators, and for the user in person all but the e-mail address';
 
@@ -318,22 +328,26 @@ $$;
 
 COMMENT ON FUNCTION tenancy.set_user_status(uuid, text, text) IS 'changes the status of a user, and records it; internal';
 
-CREATE FUNCTION tenancy.deactivate_user(user_id uuid) RETURNS void
+CREATE FUNCTION tenancy_internal.deactivate_user(user_id uuid) RETURNS void
 LANGUAGE sql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 RETURN tenancy.set_user_status(user_id, 'deactivated', 'user.deactivate');
 
+SELECT tenancy_internal.expose('deactivate_user(uuid)');
+
 COMMENT ON FUNCTION tenancy.deactivate_user(uuid) IS
 'lets a user enter nowhere, and lose by the next transaction where they are; memberships stay; for operators';
 
-CREATE FUNCTION tenancy.reactivate_user(user_id uuid) RETURNS void
+CREATE FUNCTION tenancy_internal.reactivate_user(user_id uuid) RETURNS void
 LANGUAGE sql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 RETURN tenancy.set_user_status(user_id, 'active', 'user.reactivate');
 
+SELECT tenancy_internal.expose('reactivate_user(uuid)');
+
 COMMENT ON FUNCTION tenancy.reactivate_user(uuid) IS 'takes back deactivate_user(); for operators';
 
-CREATE FUNCTION tenancy.link_identity(user_id uuid, issuer text, subject text) RETURNS void
+CREATE FUNCTION tenancy_internal.link_identity(user_id uuid, issuer text, subject text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -347,10 +361,12 @@ BEGIN
 END
 $$;
 
+SELECT tenancy_internal.expose('link_identity(uuid, text, text)');
+
 COMMENT ON FUNCTION tenancy.link_identity(uuid, text, text) IS
 'lets a user be known by issuer and subject of an identity provider''s tokens; 23505 when these belong to a user already; for operators';
 
-CREATE FUNCTION tenancy.unlink_identity(issuer text, subject text) RETURNS void
+CREATE FUNCTION tenancy_internal.unlink_identity(issuer text, subject text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -371,6 +387,8 @@ BEGIN
         jsonb_build_object('issuer', unlink_identity.issuer, 'subject', unlink_identity.subject), NULL);
 END
 $$;
+
+SELECT tenancy_internal.expose('unlink_identity(text, text)');
 
 COMMENT ON FUNCTION tenancy.unlink_identity(text, text) IS 'takes back link_identity(); for operators';
 
@@ -397,7 +415,7 @@ END;
 
 COMMENT ON FUNCTION tenancy.tenants_of(uuid) IS 'the tenants of which a user is a member; internal';
 
-CREATE FUNCTION tenancy.my_tenants()
+CREATE FUNCTION tenancy_internal.my_tenants()
 RETURNS TABLE (id uuid, slug text, name text, status text, role text, organization_id uuid, organization_slug text,
                is_current boolean)
 LANGUAGE sql STABLE SECURITY DEFINER
@@ -407,10 +425,12 @@ BEGIN ATOMIC
     FROM tenancy.tenants_of(tenancy.require_user()) t ORDER BY t.slug;
 END;
 
+SELECT tenancy_internal.expose('my_tenants()');
+
 COMMENT ON FUNCTION tenancy.my_tenants() IS
 'the tenants of which the user in context is a member, with their role, and which one they switched to last';
 
-CREATE FUNCTION tenancy.list_tenants_of_user(user_id uuid)
+CREATE FUNCTION tenancy_internal.list_tenants_of_user(user_id uuid)
 RETURNS TABLE (id uuid, slug text, name text, status text, role text, organization_id uuid, organization_slug text,
                is_current boolean)
 LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -424,10 +444,12 @@ BEGIN
 END
 $$;
 
+SELECT tenancy_internal.expose('list_tenants_of_user(uuid)');
+
 COMMENT ON FUNCTION tenancy.list_tenants_of_user(uuid) IS
 'what my_tenants() is for the user in context, of any user for operators: a log-in asks it to choose the tenant to enter';
 
-CREATE FUNCTION tenancy.switch_tenant(tenant uuid) RETURNS uuid
+CREATE FUNCTION tenancy_internal.switch_tenant(tenant uuid) RETURNS uuid
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -451,12 +473,16 @@ BEGIN
 END
 $$;
 
+SELECT tenancy_internal.expose('switch_tenant(uuid)');
+
 COMMENT ON FUNCTION tenancy.switch_tenant(uuid) IS
 'remembers a tenant of the user in context as their current one, for the application to enter next; this transaction keeps the tenant that it has';
 
-CREATE FUNCTION tenancy.switch_tenant(tenant text) RETURNS uuid
+CREATE FUNCTION tenancy_internal.switch_tenant(tenant text) RETURNS uuid
 LANGUAGE sql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 RETURN tenancy.switch_tenant(tenancy.tenant_named(tenant));
+
+SELECT tenancy_internal.expose('switch_tenant(text)');
 
 COMMENT ON FUNCTION tenancy.switch_tenant(text) IS 'the same, by slug or id';

@@ -218,7 +218,7 @@ $$;
 COMMENT ON FUNCTION tenancy.delete_member(tenancy.tenants, uuid, text, text) IS
 'ends a membership, unless of the creator or the last admin, and records it; asks for no permission; internal';
 
-CREATE FUNCTION tenancy.list_members(tenant uuid)
+CREATE FUNCTION tenancy_internal.list_members(tenant uuid)
 RETURNS TABLE (user_id uuid, email text, name text, role text, status text, is_creator boolean, created_by uuid,
                created_at timestamptz)
 LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -237,9 +237,11 @@ BEGIN
 END
 $$;
 
+SELECT tenancy_internal.expose('list_members(uuid)');
+
 COMMENT ON FUNCTION tenancy.list_members(uuid) IS 'the members of a tenant with their roles, the oldest first; needs members.read';
 
-CREATE FUNCTION tenancy.add_member(tenant uuid, user_id uuid, role text) RETURNS void
+CREATE FUNCTION tenancy_internal.add_member(tenant uuid, user_id uuid, role text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -252,10 +254,12 @@ BEGIN
 END
 $$;
 
+SELECT tenancy_internal.expose('add_member(uuid, uuid, text)');
+
 COMMENT ON FUNCTION tenancy.add_member(uuid, uuid, text) IS
 'makes a user a member with a role that is not above the caller''s; needs members.manage; 23505 for who is one already, TN005 when the limit is reached';
 
-CREATE FUNCTION tenancy.change_role(tenant uuid, user_id uuid, role text) RETURNS void
+CREATE FUNCTION tenancy_internal.change_role(tenant uuid, user_id uuid, role text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -283,10 +287,12 @@ BEGIN
 END
 $$;
 
+SELECT tenancy_internal.expose('change_role(uuid, uuid, text)');
+
 COMMENT ON FUNCTION tenancy.change_role(uuid, uuid, text) IS
 'gives another member another role; needs members.manage, and neither role may be above the caller''s; the last admin stays one';
 
-CREATE FUNCTION tenancy.remove_member(tenant uuid, user_id uuid) RETURNS void
+CREATE FUNCTION tenancy_internal.remove_member(tenant uuid, user_id uuid) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -299,10 +305,12 @@ BEGIN
 END
 $$;
 
+SELECT tenancy_internal.expose('remove_member(uuid, uuid)');
+
 COMMENT ON FUNCTION tenancy.remove_member(uuid, uuid) IS
 'ends a membership: who is in the tenant loses it by the next transaction; needs members.manage; the creator and the last admin stay';
 
-CREATE FUNCTION tenancy.leave_tenant(tenant uuid) RETURNS void
+CREATE FUNCTION tenancy_internal.leave_tenant(tenant uuid) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -327,6 +335,8 @@ BEGIN
     PERFORM tenancy.delete_member(locked, acting, held, 'member.leave');
 END
 $$;
+
+SELECT tenancy_internal.expose('leave_tenant(uuid)');
 
 COMMENT ON FUNCTION tenancy.leave_tenant(uuid) IS
 'ends the membership of the user in context, in the current tenant or another one; the creator and the last admin stay';

@@ -107,7 +107,7 @@ $$;
 
 COMMENT ON FUNCTION tenancy.refuse_builtin(text) IS 'raises 22023 for the name of a built-in role; internal';
 
-CREATE FUNCTION tenancy.create_role(tenant uuid, name text, rank integer, permissions text[]) RETURNS void
+CREATE FUNCTION tenancy_internal.create_role(tenant uuid, name text, rank integer, permissions text[]) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -138,10 +138,12 @@ BEGIN
 END
 $$;
 
+SELECT tenancy_internal.expose('create_role(uuid, text, integer, text[])');
+
 COMMENT ON FUNCTION tenancy.create_role(uuid, text, integer, text[]) IS
 'makes a role of the tenant''s own, of rank 1 to 99; it ranks below the caller and holds nothing that they lack; needs roles.manage';
 
-CREATE FUNCTION tenancy.update_role(tenant uuid, name text, rank integer DEFAULT NULL, permissions text[] DEFAULT NULL)
+CREATE FUNCTION tenancy_internal.update_role(tenant uuid, name text, rank integer DEFAULT NULL, permissions text[] DEFAULT NULL)
 RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -164,10 +166,12 @@ BEGIN
 END
 $$;
 
+SELECT tenancy_internal.expose('update_role(uuid, text, integer, text[])');
+
 COMMENT ON FUNCTION tenancy.update_role(uuid, text, integer, text[]) IS
 'changes what is not null of a role of the tenant''s own, for all who hold it; it ranks below the caller before and after; needs roles.manage';
 
-CREATE FUNCTION tenancy.drop_role(tenant uuid, name text) RETURNS void
+CREATE FUNCTION tenancy_internal.drop_role(tenant uuid, name text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -191,10 +195,12 @@ BEGIN
 END
 $$;
 
+SELECT tenancy_internal.expose('drop_role(uuid, text)');
+
 COMMENT ON FUNCTION tenancy.drop_role(uuid, text) IS
 'drops a role of the tenant''s own that no member and no working API key has; needs roles.manage';
 
-CREATE FUNCTION tenancy.list_roles(tenant uuid)
+CREATE FUNCTION tenancy_internal.list_roles(tenant uuid)
 RETURNS TABLE (name text, rank integer, permissions text[], is_builtin boolean, members bigint)
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -210,6 +216,8 @@ BEGIN
         ORDER BY r.rank DESC, r.name;
 END
 $$;
+
+SELECT tenancy_internal.expose('list_roles(uuid)');
 
 COMMENT ON FUNCTION tenancy.list_roles(uuid) IS
 'the roles of a tenant, its own and the built-in ones, with how many members have each, the highest first; needs members.read';

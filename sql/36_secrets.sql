@@ -65,7 +65,7 @@ $$;
 
 COMMENT ON FUNCTION tenancy.rotate_secret(text) IS 'makes a new secret of a kind, beside the old ones; internal';
 
-CREATE FUNCTION tenancy.rotate_pepper() RETURNS integer
+CREATE FUNCTION tenancy_internal.rotate_pepper() RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -79,10 +79,12 @@ BEGIN
 END
 $$;
 
+SELECT tenancy_internal.expose('rotate_pepper()');
+
 COMMENT ON FUNCTION tenancy.rotate_pepper() IS
 'makes a new pepper for API keys and returns its id; existing keys go on with theirs until they are rotated themselves';
 
-CREATE FUNCTION tenancy.rotate_invitation_secret(keep_old boolean DEFAULT true) RETURNS integer
+CREATE FUNCTION tenancy_internal.rotate_invitation_secret(keep_old boolean DEFAULT true) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -102,6 +104,8 @@ BEGIN
     RETURN made;
 END
 $$;
+
+SELECT tenancy_internal.expose('rotate_invitation_secret(boolean)');
 
 COMMENT ON FUNCTION tenancy.rotate_invitation_secret(boolean) IS
 'makes a new secret that signs invitations and returns its id; with keep_old => false every open invitation ends';

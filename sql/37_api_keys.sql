@@ -90,7 +90,7 @@ $$;
 
 COMMENT ON FUNCTION tenancy.scopes_as_text(text[]) IS 'names of permissions as api_keys stores them; 22023 for an unknown one; internal';
 
-CREATE FUNCTION tenancy.create_api_key(
+CREATE FUNCTION tenancy_internal.create_api_key(
     tenant uuid,
     name text,
     role text DEFAULT 'editor',
@@ -141,6 +141,8 @@ BEGIN
 END
 $$;
 
+SELECT tenancy_internal.expose('create_api_key(uuid, text, text, text[], text, timestamptz, integer)');
+
 COMMENT ON FUNCTION tenancy.create_api_key(uuid, text, text, text[], text, timestamptz, integer) IS
 'makes an API key of a tenant and returns its id and its text, which is shown this once only; needs keys.manage, and gives no more than the caller may do (42501)';
 
@@ -173,7 +175,7 @@ $$;
 COMMENT ON FUNCTION tenancy.own_api_key(uuid) IS
 'the locked row of a key that the caller manages; 42704 for an unknown key and for another tenant''s alike; internal';
 
-CREATE FUNCTION tenancy.revoke_api_key(id uuid) RETURNS void
+CREATE FUNCTION tenancy_internal.revoke_api_key(id uuid) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -187,10 +189,12 @@ BEGIN
 END
 $$;
 
+SELECT tenancy_internal.expose('revoke_api_key(uuid)');
+
 COMMENT ON FUNCTION tenancy.revoke_api_key(uuid) IS
 'ends an API key; sessions that entered with it lose the tenant by their next transaction; needs keys.manage';
 
-CREATE FUNCTION tenancy.rotate_api_key(id uuid, overlap interval DEFAULT '1 hour')
+CREATE FUNCTION tenancy_internal.rotate_api_key(id uuid, overlap interval DEFAULT '1 hour')
 RETURNS TABLE (new_id uuid, api_key text)
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -227,10 +231,12 @@ BEGIN
 END
 $$;
 
+SELECT tenancy_internal.expose('rotate_api_key(uuid, interval)');
+
 COMMENT ON FUNCTION tenancy.rotate_api_key(uuid, interval) IS
 'replaces an API key by a new one with the same rights and the newest pepper; the old one works for the overlap; needs keys.manage';
 
-CREATE FUNCTION tenancy.list_api_keys(tenant uuid)
+CREATE FUNCTION tenancy_internal.list_api_keys(tenant uuid)
 RETURNS TABLE (id uuid, short_id text, name text, environment text, role text, scopes text[], expires_at timestamptz,
                revoked_at timestamptz, requests_per_minute integer, pepper_id integer, created_by uuid, created_at timestamptz,
                last_used_at timestamptz)
@@ -249,5 +255,7 @@ BEGIN
     ORDER BY k.id;
 END
 $$;
+
+SELECT tenancy_internal.expose('list_api_keys(uuid)');
 
 COMMENT ON FUNCTION tenancy.list_api_keys(uuid) IS 'the API keys of a tenant, without their secrets; needs keys.manage';

@@ -78,7 +78,7 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'tenancy_pre_request';
 COMMENT ON FUNCTION tenancy.pre_request() IS
 'for PostgREST''s db-pre-request: enters as the claims in request.jwt.claims say, which PostgREST has verified; whoever may call it and SET that setting can name any user, so it is given with trust session, like enter()';
 
-CREATE FUNCTION tenancy.add_token_issuer(
+CREATE FUNCTION tenancy_internal.add_token_issuer(
     issuer text,
     algorithms text[],
     keys text DEFAULT NULL,
@@ -141,10 +141,12 @@ BEGIN
 END
 $$;
 
+SELECT tenancy_internal.expose('add_token_issuer(text, text[], text, text, text, text, uuid, interval)');
+
 COMMENT ON FUNCTION tenancy.add_token_issuer(text, text[], text, text, text, text, uuid, interval) IS
 'lets the tokens of an identity provider enter: the shared secret (HS256), or public keys as PEM or JSON Web Key set; without keys its claims are good for pre_request() only; for operators';
 
-CREATE FUNCTION tenancy.set_token_issuer_keys(issuer text, keys text) RETURNS integer
+CREATE FUNCTION tenancy_internal.set_token_issuer_keys(issuer text, keys text) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -173,6 +175,8 @@ BEGIN
 END
 $$;
 
+SELECT tenancy_internal.expose('set_token_issuer_keys(text, text)');
+
 COMMENT ON FUNCTION tenancy.set_token_issuer_keys(text, text) IS
 'replaces the keys of a token issuer and returns how many of them can be used; a JSON Web Key set may hold the old and the new; for operators';
 
@@ -189,7 +193,7 @@ $$;
 
 COMMENT ON FUNCTION tenancy.raise_no_issuer(text) IS 'raises 42704 for an unknown issuer; internal';
 
-CREATE FUNCTION tenancy.drop_token_issuer(issuer text) RETURNS void
+CREATE FUNCTION tenancy_internal.drop_token_issuer(issuer text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -206,9 +210,11 @@ BEGIN
 END
 $$;
 
+SELECT tenancy_internal.expose('drop_token_issuer(text)');
+
 COMMENT ON FUNCTION tenancy.drop_token_issuer(text) IS 'ends the trust in an identity provider''s tokens; for operators';
 
-CREATE FUNCTION tenancy.list_token_issuers()
+CREATE FUNCTION tenancy_internal.list_token_issuers()
 RETURNS TABLE (issuer text, algorithms text[], audience text, tenant_claim text, subject_claim text, tenant_id uuid,
                clock_skew interval, has_keys boolean, created_at timestamptz, updated_at timestamptz)
 LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -225,5 +231,7 @@ BEGIN
     ORDER BY t.issuer;
 END
 $$;
+
+SELECT tenancy_internal.expose('list_token_issuers()');
 
 COMMENT ON FUNCTION tenancy.list_token_issuers() IS 'whose tokens are accepted, without their keys; for operators';

@@ -56,7 +56,7 @@ $$;
 
 COMMENT ON FUNCTION tenancy.raise_bad_invitation() IS 'raises TN008; internal';
 
-CREATE FUNCTION tenancy.invite(tenant uuid, email text, role text, valid_for interval DEFAULT '7 days') RETURNS text
+CREATE FUNCTION tenancy_internal.invite(tenant uuid, email text, role text, valid_for interval DEFAULT '7 days') RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -99,6 +99,8 @@ BEGIN
     RETURN token;
 END
 $$;
+
+SELECT tenancy_internal.expose('invite(uuid, text, text, interval)');
 
 COMMENT ON FUNCTION tenancy.invite(uuid, text, text, interval) IS
 'invites an e-mail address to a tenant and returns the signed token, which the outbox holds too; needs invitations.manage, and the caller may give no role that may do more than they (42501)';
@@ -194,7 +196,7 @@ $$;
 COMMENT ON FUNCTION tenancy.add_invited_member(jsonb, uuid) IS
 'makes a user a member as the claims of an opened invitation say and returns the tenant''s id, or null when they may not become one; internal';
 
-CREATE FUNCTION tenancy.accept_invitation(token text, user_id uuid DEFAULT NULL) RETURNS uuid
+CREATE FUNCTION tenancy_internal.accept_invitation(token text, user_id uuid DEFAULT NULL) RETURNS uuid
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -216,7 +218,7 @@ BEGIN
     ELSIF accepting IS DISTINCT FROM user_in_context THEN
         -- Who is somebody accepts for nobody else. Without a user, the roles that may enter as any user may name one.
         IF user_in_context IS NOT NULL
-           OR NOT (tenancy.is_operator() OR has_function_privilege(tenancy.outer_role(), 'tenancy.enter(uuid, uuid, boolean)', 'EXECUTE')) THEN
+           OR NOT (tenancy.is_operator() OR has_function_privilege(tenancy_internal.caller(), 'tenancy.enter(uuid, uuid, boolean)', 'EXECUTE')) THEN
             RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE = 'an invitation is accepted by the user in context only';
         END IF;
     END IF;
@@ -233,10 +235,12 @@ BEGIN
 END
 $$;
 
+SELECT tenancy_internal.expose('accept_invitation(text, uuid)');
+
 COMMENT ON FUNCTION tenancy.accept_invitation(text, uuid) IS
 'makes the user in context, or the one that an application names, a member as invited and returns the tenant''s id; TN008 for every invitation that is not valid for them, TN005 when the tenant may have no more members';
 
-CREATE FUNCTION tenancy.revoke_invitation(token text) RETURNS void
+CREATE FUNCTION tenancy_internal.revoke_invitation(token text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -258,10 +262,12 @@ BEGIN
 END
 $$;
 
+SELECT tenancy_internal.expose('revoke_invitation(text)');
+
 COMMENT ON FUNCTION tenancy.revoke_invitation(text) IS
 'ends an invitation that was not accepted yet; needs invitations.manage; TN008 when there is nothing left to end';
 
-CREATE FUNCTION tenancy.take_outbox(how_many integer DEFAULT 100)
+CREATE FUNCTION tenancy_internal.take_outbox(how_many integer DEFAULT 100)
 RETURNS TABLE (id uuid, kind text, tenant_id uuid, payload jsonb, created_at timestamptz)
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -281,6 +287,8 @@ BEGIN
     SELECT t.id, t.kind, t.tenant_id, t.payload, t.created_at FROM taken t ORDER BY t.id;
 END
 $$;
+
+SELECT tenancy_internal.expose('take_outbox(integer)');
 
 COMMENT ON FUNCTION tenancy.take_outbox(integer) IS
 'takes messages out of the outbox, the oldest first: they are gone when the transaction commits and back when it does not; for operators; LISTEN tenancy_outbox tells when there are new ones';

@@ -415,7 +415,7 @@ COMMENT ON FUNCTION tenancy.refuse_open_parents(regclass) IS
 
 -- The catalogue of tenants, as a table owner may ask it.
 
-CREATE FUNCTION tenancy.default_tenant_value(column_type regtype) RETURNS text
+CREATE FUNCTION tenancy_internal.default_tenant_value(column_type regtype) RETURNS text
 LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
@@ -424,11 +424,13 @@ BEGIN ATOMIC
     FROM tenancy.tenants t WHERE t.id = '00000000-0000-0000-0000-000000000002';
 END;
 
+SELECT tenancy_internal.expose('default_tenant_value(regtype)');
+
 COMMENT ON FUNCTION tenancy.default_tenant_value(regtype) IS
 'the default tenant as a tenant column of this type holds it; null when it has no such key; internal';
 
 -- Tells no more than the foreign key does, which a table owner may create.
-CREATE FUNCTION tenancy.values_without_tenant(column_type regtype, given text[]) RETURNS text[]
+CREATE FUNCTION tenancy_internal.values_without_tenant(column_type regtype, given text[]) RETURNS text[]
 LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
@@ -439,6 +441,8 @@ BEGIN ATOMIC
         WHERE CASE column_type WHEN 'uuid'::regtype THEN t.id::text WHEN 'text'::regtype THEN t.external_key
                                ELSE t.external_key_bigint::text END = v.value);
 END;
+
+SELECT tenancy_internal.expose('values_without_tenant(regtype, text[])');
 
 COMMENT ON FUNCTION tenancy.values_without_tenant(regtype, text[]) IS
 'those of the values that no tenant has; internal';

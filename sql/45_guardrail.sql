@@ -39,7 +39,7 @@ $$;
 
 COMMENT ON FUNCTION tenancy.protect_child(regclass, boolean) IS 'protects a new child of a protected table; internal';
 
-CREATE FUNCTION tenancy.after_ddl(faults text, links boolean, copies boolean) RETURNS void
+CREATE FUNCTION tenancy_internal.after_ddl(faults text, links boolean, copies boolean) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -124,6 +124,8 @@ BEGIN
 END
 $$;
 
+SELECT tenancy_internal.expose('after_ddl(text, boolean, boolean)');
+
 COMMENT ON FUNCTION tenancy.after_ddl(text, boolean, boolean) IS
 'judges a DDL statement that may concern protected tables by the state it leaves; called by the event trigger; internal';
 
@@ -140,7 +142,7 @@ $$;
 
 COMMENT ON FUNCTION tenancy.refuse_weakening(regclass, text) IS 'raises TN009 for a statement that would weaken a protection; internal';
 
-CREATE FUNCTION tenancy.after_drop() RETURNS event_trigger
+CREATE FUNCTION tenancy_internal.after_drop() RETURNS event_trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -173,6 +175,8 @@ BEGIN
     END IF;
 END
 $$;
+
+SELECT tenancy_internal.expose('after_drop()');
 
 COMMENT ON FUNCTION tenancy.after_drop() IS
 'event trigger: dropped tables leave the registry, policies of protected tables are not dropped';

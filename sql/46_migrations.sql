@@ -198,7 +198,7 @@ COMMENT ON FUNCTION tenancy.adopt_tenant(integer, text, text, boolean) IS
 'the tenant of a row that the application just wrote, made where it is missing; called by the triggers of a migration; internal';
 
 -- Whose rows are whose is the migration's to say, from the moment it is planned.
-CREATE FUNCTION tenancy.migration_preparing(relation regclass) RETURNS integer
+CREATE FUNCTION tenancy_internal.migration_preparing(relation regclass) RETURNS integer
 LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 RETURN (SELECT m.id FROM tenancy.migrations m
@@ -206,6 +206,8 @@ RETURN (SELECT m.id FROM tenancy.migrations m
           AND EXISTS (SELECT FROM tenancy.migration_steps s
                       WHERE s.migration = m.id AND s.relation = migration_preparing.relation AND s.phase = 'prepare' AND s.state <> 'done')
         ORDER BY m.id LIMIT 1);
+
+SELECT tenancy_internal.expose('migration_preparing(regclass)');
 
 COMMENT ON FUNCTION tenancy.migration_preparing(regclass) IS
 'the migration that has not yet filled and keyed a table that it is to protect, or null; internal';

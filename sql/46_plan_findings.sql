@@ -406,7 +406,8 @@ AS $$
     JOIN pg_roles w ON w.oid = f.proowner
     WHERE f.prosecdef AND (w.rolsuper OR w.rolbypassrls)
       AND f.oid NOT IN (SELECT g.function FROM tenancy.triggers_as_owner(ARRAY(SELECT m.relation FROM members m)) g WHERE g.foreign_key IS NULL)
-      AND f.pronamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace, 'tenancy'::regnamespace)
+      AND f.pronamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace, 'tenancy'::regnamespace,
+                                  'tenancy_internal'::regnamespace)
       AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = f.oid AND d.deptype = 'e')
     UNION ALL
     -- Policies call functions that a role needs EXECUTE on.

@@ -58,7 +58,7 @@ AS $$
     SELECT 'function_public', 'error', format('function %s', f.oid::regprocedure), 'everybody may call it',
            format('REVOKE EXECUTE ON ROUTINE %s FROM PUBLIC', f.oid::regprocedure)
     FROM pg_proc f
-    WHERE f.pronamespace = 'tenancy'::regnamespace
+    WHERE f.pronamespace IN ('tenancy'::regnamespace, 'tenancy_internal'::regnamespace)
       AND EXISTS (SELECT FROM aclexplode(coalesce(f.proacl, acldefault('f', f.proowner))) a WHERE a.grantee = 0)
     UNION ALL
     SELECT 'catalogue_granted', 'error', format('table %s', c.oid::regclass),

@@ -35,7 +35,7 @@ COMMENT ON FUNCTION tenancy.check_version(integer) IS
 'the flaws in row level security that a server of this version (as server_version_num has it) still has; internal';
 
 -- The setting is not for everybody to read; whether we are in it may be known.
-CREATE FUNCTION tenancy.preload_statement() RETURNS text
+CREATE FUNCTION tenancy_internal.preload_statement() RETURNS text
 LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
@@ -46,6 +46,8 @@ BEGIN ATOMIC
     FROM current_setting('shared_preload_libraries') AS s (libraries)
     WHERE s.libraries !~ '(^|[\s,/"])tenancy(\.so)?($|[\s,"])';
 END;
+
+SELECT tenancy_internal.expose('preload_statement()');
 
 COMMENT ON FUNCTION tenancy.preload_statement() IS
 'the statement that adds tenancy to shared_preload_libraries; null when it is there; internal';

@@ -1,7 +1,7 @@
 -- check() about tables, their children and their policies.
 
 -- What an owner may know of the tables that are on their way in or out.
-CREATE FUNCTION tenancy.tables_in_change() RETURNS TABLE (relation regclass, migration integer, state text)
+CREATE FUNCTION tenancy_internal.tables_in_change() RETURNS TABLE (relation regclass, migration integer, state text)
 LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
@@ -11,6 +11,8 @@ BEGIN ATOMIC
     UNION ALL
     SELECT d.relation, NULL, 'disabled' FROM tenancy.disabled_tables d;
 END;
+
+SELECT tenancy_internal.expose('tables_in_change()');
 
 COMMENT ON FUNCTION tenancy.tables_in_change() IS
 'tables of a migration that is under way, and those that disable_tenancy() opened; internal';

@@ -1,6 +1,6 @@
 -- Logical replication sends rows past all policies: a publication for one tenant, with a filter on each of its tables.
 
-CREATE FUNCTION tenancy.key_of_tenant(tenant text, column_type regtype) RETURNS text
+CREATE FUNCTION tenancy_internal.key_of_tenant(tenant text, column_type regtype) RETURNS text
 LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
@@ -9,6 +9,8 @@ BEGIN ATOMIC
     FROM tenancy.tenants t
     WHERE t.id::text = tenant OR t.slug = tenant;
 END;
+
+SELECT tenancy_internal.expose('key_of_tenant(text, regtype)');
 
 COMMENT ON FUNCTION tenancy.key_of_tenant(text, regtype) IS
 'a tenant, named by id or slug, as a tenant column of this type holds it; internal';

@@ -148,7 +148,7 @@ $$;
 COMMENT ON FUNCTION tenancy.begin_store(text, text, boolean) IS
 'has a store kept from now on, anew or with resume where a build was left; returns whether there are rows to build it from; internal';
 
-CREATE FUNCTION tenancy.keep_stores(corpus text) RETURNS void
+CREATE FUNCTION tenancy_internal.keep_stores(corpus text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -157,7 +157,7 @@ DECLARE
     found text;
 BEGIN
     SELECT c.chunks INTO chunks FROM tenancy.corpora c WHERE c.name = keep_stores.corpus;
-    PERFORM tenancy.refuse_other_outer_owner(chunks);
+    PERFORM tenancy.refuse_other_caller(chunks);
     FOR found IN SELECT tenancy.store_kinds(keep_stores.corpus) LOOP
         IF tenancy.begin_store(keep_stores.corpus, found, false) THEN
             -- Kept for nothing until then: a large table is not read here.
@@ -171,10 +171,12 @@ BEGIN
 END
 $$;
 
+SELECT tenancy_internal.expose('keep_stores(text)');
+
 COMMENT ON FUNCTION tenancy.keep_stores(text) IS
 'gives a new corpus of the caller its stores, or says that they are to be built when there are rows already; attach_corpus() calls it';
 
-CREATE FUNCTION tenancy.forget_stores(corpus text) RETURNS void
+CREATE FUNCTION tenancy_internal.forget_stores(corpus text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -185,7 +187,7 @@ DECLARE
 BEGIN
     SELECT c.chunks INTO root FROM tenancy.corpora c JOIN pg_class t ON t.oid = c.chunks WHERE c.name = forget_stores.corpus;
     IF root IS NOT NULL THEN
-        PERFORM tenancy.refuse_other_outer_owner(root);
+        PERFORM tenancy.refuse_other_caller(root);
     END IF;
     -- Before its triggers: nobody is to be told that it becomes stale.
     DELETE FROM tenancy.stores s WHERE s.corpus = forget_stores.corpus;
@@ -199,9 +201,11 @@ BEGIN
 END
 $$;
 
+SELECT tenancy_internal.expose('forget_stores(text)');
+
 COMMENT ON FUNCTION tenancy.forget_stores(text) IS 'takes the stores of a corpus of the caller away, with their triggers; drop_corpus() calls it';
 
-CREATE FUNCTION tenancy.rebuild_begin(corpus text, kind text) RETURNS boolean
+CREATE FUNCTION tenancy_internal.rebuild_begin(corpus text, kind text) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -214,7 +218,7 @@ BEGIN
             MESSAGE = format('corpus %s is not configured', coalesce('"' || left(rebuild_begin.corpus, 80) || '"', 'NULL')),
             HINT = 'SELECT name FROM tenancy.corpora shows those that are.';
     END IF;
-    PERFORM tenancy.refuse_other_outer_owner(chunks);
+    PERFORM tenancy.refuse_other_caller(chunks);
     -- It becomes part of statements with more rights than the caller has.
     IF kind IS NULL OR kind NOT IN (SELECT k FROM tenancy.store_kinds(rebuild_begin.corpus) k) THEN
         RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = format('invalid kind %s', coalesce(quote_literal(left(kind, 80)), 'NULL')),
@@ -224,9 +228,11 @@ BEGIN
 END
 $$;
 
+SELECT tenancy_internal.expose('rebuild_begin(text, text)');
+
 COMMENT ON FUNCTION tenancy.rebuild_begin(text, text) IS 'part of rebuild_corpus()';
 
-CREATE FUNCTION tenancy.rebuild_step(corpus text, kind text, batch_rows integer) RETURNS bigint
+CREATE FUNCTION tenancy_internal.rebuild_step(corpus text, kind text, batch_rows integer) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -236,7 +242,7 @@ DECLARE
     result jsonb;
 BEGIN
     SELECT c.* INTO registered FROM tenancy.corpora c WHERE c.name = rebuild_step.corpus;
-    PERFORM tenancy.refuse_other_outer_owner(registered.chunks);
+    PERFORM tenancy.refuse_other_caller(registered.chunks);
     -- Two who build the same store take turns.
     SELECT s.* INTO store FROM tenancy.stores s WHERE s.corpus = rebuild_step.corpus AND s.kind = rebuild_step.kind FOR UPDATE;
     IF store.state IS DISTINCT FROM 'building' THEN
@@ -250,6 +256,8 @@ BEGIN
     RETURN (result ->> 'rows')::bigint;
 END
 $$;
+
+SELECT tenancy_internal.expose('rebuild_step(text, text, integer)');
 
 COMMENT ON FUNCTION tenancy.rebuild_step(text, text, integer) IS 'part of rebuild_corpus(): adds so many rows to the store, and opens it for search after the last';
 
@@ -290,7 +298,7 @@ $$;
 COMMENT ON PROCEDURE tenancy.rebuild_corpus(text, integer) IS
 'builds the stores of a corpus of the caller from its table, in transactions of so many rows, while others read and write; search reads the table itself until it is done; what stops half-way goes on with the next call';
 
-CREATE FUNCTION tenancy.rebuildable_stores(corpus text) RETURNS text[]
+CREATE FUNCTION tenancy_internal.rebuildable_stores(corpus text) RETURNS text[]
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -303,14 +311,16 @@ BEGIN
             MESSAGE = format('corpus "%s" is not configured', left(rebuildable_stores.corpus, 80)),
             HINT = 'SELECT name FROM tenancy.corpora shows those that are.';
     END IF;
-    PERFORM tenancy.refuse_other_outer_owner(chunks);
+    PERFORM tenancy.refuse_other_caller(chunks);
     RETURN ARRAY(SELECT k FROM tenancy.store_kinds(rebuildable_stores.corpus) k);
 END
 $$;
 
+SELECT tenancy_internal.expose('rebuildable_stores(text)');
+
 COMMENT ON FUNCTION tenancy.rebuildable_stores(text) IS 'the kinds of stores that a corpus of the caller can have; part of rebuild_corpus()';
 
-CREATE FUNCTION tenancy.store_faults() RETURNS TABLE (code text, severity text, object text, problem text, fix text)
+CREATE FUNCTION tenancy_internal.store_faults() RETURNS TABLE (code text, severity text, object text, problem text, fix text)
 LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -334,9 +344,11 @@ AS $$
     WHERE s.state = 'built' AND s.progress ? 'lost'
 $$;
 
+SELECT tenancy_internal.expose('store_faults()');
+
 COMMENT ON FUNCTION tenancy.store_faults() IS 'the part of check() about the stores of corpora; internal';
 
-CREATE FUNCTION tenancy.watch_stores() RETURNS event_trigger
+CREATE FUNCTION tenancy_internal.watch_stores() RETURNS event_trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -394,6 +406,8 @@ BEGIN
 END
 $$;
 
+SELECT tenancy_internal.expose('watch_stores()');
+
 COMMENT ON FUNCTION tenancy.watch_stores() IS
 'event trigger: gives new partitions of chunks tables the triggers of their stores, and marks a store stale when something passes its triggers by';
 
@@ -419,7 +433,7 @@ END;
 
 COMMENT ON FUNCTION tenancy.triggers_of_strangers(text, text) IS 'triggers of a store on tables that are no part of its corpus any more; internal';
 
-CREATE FUNCTION tenancy.watch_lost_chunks() RETURNS event_trigger
+CREATE FUNCTION tenancy_internal.watch_lost_chunks() RETURNS event_trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -457,6 +471,8 @@ BEGIN
     END IF;
 END
 $$;
+
+SELECT tenancy_internal.expose('watch_lost_chunks()');
 
 COMMENT ON FUNCTION tenancy.watch_lost_chunks() IS
 'event trigger: when a partition leaves a chunks table marks the keyword store stale, where its words counted, and the vector store as one with dead codes';

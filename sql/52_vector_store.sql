@@ -105,7 +105,7 @@ END;
 
 COMMENT ON FUNCTION tenancy.drop_tenant_vectors(tenancy.tenants) IS 'takes a tenant out of the vector store; purge_tenant() calls it; internal';
 
-CREATE FUNCTION tenancy.drop_vectors() RETURNS trigger
+CREATE FUNCTION tenancy_internal.drop_vectors() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -116,6 +116,8 @@ BEGIN
     RETURN NULL;
 END
 $$;
+
+SELECT tenancy_internal.expose('drop_vectors()');
 
 COMMENT ON FUNCTION tenancy.drop_vectors() IS 'trigger: empties the vector store that is taken away';
 

@@ -113,7 +113,7 @@ END;
 
 COMMENT ON FUNCTION tenancy.drop_tenant_words(tenancy.tenants) IS 'takes a tenant out of the keyword store; purge_tenant() calls it; internal';
 
-CREATE FUNCTION tenancy.drop_words() RETURNS trigger
+CREATE FUNCTION tenancy_internal.drop_words() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -125,6 +125,8 @@ BEGIN
     RETURN NULL;
 END
 $$;
+
+SELECT tenancy_internal.expose('drop_words()');
 
 COMMENT ON FUNCTION tenancy.drop_words() IS 'trigger: empties the keyword store that is taken away';
 

@@ -64,7 +64,7 @@ $$;
 COMMENT ON FUNCTION tenancy.authorize_agent(uuid, text) IS
 'the tenant of an agent, for who may do this there; 42704 for an agent that is unknown or of another tenant; internal';
 
-CREATE FUNCTION tenancy.create_agent(
+CREATE FUNCTION tenancy_internal.create_agent(
     tenant uuid,
     name text,
     system_prompt text DEFAULT NULL,
@@ -102,10 +102,12 @@ BEGIN
 END
 $$;
 
+SELECT tenancy_internal.expose('create_agent(uuid, text, text, text, text, double precision, text[], jsonb, boolean, jsonb)');
+
 COMMENT ON FUNCTION tenancy.create_agent(uuid, text, text, text, text, double precision, text[], jsonb, boolean, jsonb) IS
 'creates an agent in a tenant and returns its id; needs agents.manage; 23505 when the tenant has one of that name, 23514 for a temperature outside 0 to 2';
 
-CREATE FUNCTION tenancy.list_agents(tenant uuid DEFAULT NULL) RETURNS SETOF tenancy.agents
+CREATE FUNCTION tenancy_internal.list_agents(tenant uuid DEFAULT NULL) RETURNS SETOF tenancy.agents
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -117,9 +119,11 @@ BEGIN
 END
 $$;
 
+SELECT tenancy_internal.expose('list_agents(uuid)');
+
 COMMENT ON FUNCTION tenancy.list_agents(uuid) IS 'the agents of a tenant, of the current one when null, by name; needs agents.read';
 
-CREATE FUNCTION tenancy.get_agent(agent uuid) RETURNS tenancy.agents
+CREATE FUNCTION tenancy_internal.get_agent(agent uuid) RETURNS tenancy.agents
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -132,9 +136,11 @@ BEGIN
 END
 $$;
 
+SELECT tenancy_internal.expose('get_agent(uuid)');
+
 COMMENT ON FUNCTION tenancy.get_agent(uuid) IS 'an agent; needs agents.read in its tenant; 42704 when it is unknown or of another tenant';
 
-CREATE FUNCTION tenancy.update_agent(agent uuid, changes jsonb) RETURNS tenancy.agents
+CREATE FUNCTION tenancy_internal.update_agent(agent uuid, changes jsonb) RETURNS tenancy.agents
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -171,10 +177,12 @@ BEGIN
 END
 $$;
 
+SELECT tenancy_internal.expose('update_agent(uuid, jsonb)');
+
 COMMENT ON FUNCTION tenancy.update_agent(uuid, jsonb) IS
 'changes the members of an agent that are named in an object, such as {"temperature": 0.2, "is_active": false}, and returns it; needs agents.manage; 22023 for a member that cannot be changed';
 
-CREATE FUNCTION tenancy.set_default_agent(agent uuid) RETURNS void
+CREATE FUNCTION tenancy_internal.set_default_agent(agent uuid) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -192,9 +200,11 @@ BEGIN
 END
 $$;
 
+SELECT tenancy_internal.expose('set_default_agent(uuid)');
+
 COMMENT ON FUNCTION tenancy.set_default_agent(uuid) IS 'makes an agent its tenant''s default; needs agents.manage';
 
-CREATE FUNCTION tenancy.delete_agent(agent uuid) RETURNS void
+CREATE FUNCTION tenancy_internal.delete_agent(agent uuid) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -212,6 +222,8 @@ BEGIN
     PERFORM tenancy.audit_event(tenant, 'agent.delete', 'agent:' || old.id, to_jsonb(old));
 END
 $$;
+
+SELECT tenancy_internal.expose('delete_agent(uuid)');
 
 COMMENT ON FUNCTION tenancy.delete_agent(uuid) IS
 'deletes an agent with its conversations; its runs stay and name no agent; needs agents.manage; 55000 for the default agent of the system';

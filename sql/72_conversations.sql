@@ -88,12 +88,14 @@ CREATE TABLE tenancy.installation (
 
 COMMENT ON TABLE tenancy.installation IS 'what holds for the whole database';
 
-CREATE FUNCTION tenancy.is_enabled() RETURNS boolean
+CREATE FUNCTION tenancy_internal.is_enabled() RETURNS boolean
 LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     SELECT coalesce((SELECT (i.value)::boolean FROM tenancy.installation i WHERE i.name = 'enabled'), true);
 END;
+
+SELECT tenancy_internal.expose('is_enabled()');
 
 COMMENT ON FUNCTION tenancy.is_enabled() IS 'whether tenancy is turned on for this database; it is unless set_enabled(false) was called';
 
@@ -140,7 +142,7 @@ $$;
 COMMENT ON FUNCTION tenancy.authorize_session(uuid) IS
 'a conversation, for its user, who manages agents, or an operator; 42704 for everybody else and for an unknown one; internal';
 
-CREATE FUNCTION tenancy.resolve_agent(
+CREATE FUNCTION tenancy_internal.resolve_agent(
     agent uuid DEFAULT NULL,
     session uuid DEFAULT NULL,
     OUT source text,
@@ -198,6 +200,8 @@ BEGIN
 END
 $$;
 
+SELECT tenancy_internal.expose('resolve_agent(uuid, uuid)');
+
 COMMENT ON FUNCTION tenancy.resolve_agent(uuid, uuid) IS
 'the agent to use and where it was found: explicit (asked for), session (the conversation''s), tenant (the tenant''s default) or system; inactive agents of sessions and tenants are passed over; needs agents.read; without the tenant''s step where tenancy is turned off';
 
@@ -209,7 +213,7 @@ RETURN 'workspace_' || tenancy.current_tenant_id();
 COMMENT ON FUNCTION tenancy.graph_namespace() IS
 'the current tenant''s stable group name in an external knowledge graph: workspace_<tenant id>';
 
-CREATE FUNCTION tenancy.create_session(agent uuid DEFAULT NULL, title text DEFAULT NULL, metadata jsonb DEFAULT '{}') RETURNS uuid
+CREATE FUNCTION tenancy_internal.create_session(agent uuid DEFAULT NULL, title text DEFAULT NULL, metadata jsonb DEFAULT '{}') RETURNS uuid
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -231,10 +235,12 @@ BEGIN
 END
 $$;
 
+SELECT tenancy_internal.expose('create_session(uuid, text, jsonb)');
+
 COMMENT ON FUNCTION tenancy.create_session(uuid, text, jsonb) IS
 'begins a conversation with an agent of the current tenant (its default when null) and returns its id; needs agents.run';
 
-CREATE FUNCTION tenancy.list_sessions(match_count integer DEFAULT 100) RETURNS SETOF tenancy.agent_sessions
+CREATE FUNCTION tenancy_internal.list_sessions(match_count integer DEFAULT 100) RETURNS SETOF tenancy.agent_sessions
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -250,10 +256,12 @@ BEGIN
 END
 $$;
 
+SELECT tenancy_internal.expose('list_sessions(integer)');
+
 COMMENT ON FUNCTION tenancy.list_sessions(integer) IS
 'the conversations of the current tenant that the caller may continue, the latest first; who manages agents sees all; needs agents.run';
 
-CREATE FUNCTION tenancy.delete_session(session uuid) RETURNS void
+CREATE FUNCTION tenancy_internal.delete_session(session uuid) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -265,9 +273,11 @@ BEGIN
 END
 $$;
 
+SELECT tenancy_internal.expose('delete_session(uuid)');
+
 COMMENT ON FUNCTION tenancy.delete_session(uuid) IS 'deletes a conversation with its messages; 42704 when it is not the caller''s';
 
-CREATE FUNCTION tenancy.add_message(session uuid, role text, content text, tool_calls jsonb DEFAULT NULL, tokens integer DEFAULT NULL)
+CREATE FUNCTION tenancy_internal.add_message(session uuid, role text, content text, tool_calls jsonb DEFAULT NULL, tokens integer DEFAULT NULL)
 RETURNS uuid
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -285,10 +295,12 @@ BEGIN
 END
 $$;
 
+SELECT tenancy_internal.expose('add_message(uuid, text, text, jsonb, integer)');
+
 COMMENT ON FUNCTION tenancy.add_message(uuid, text, text, jsonb, integer) IS
 'appends a message of role system, user, assistant or tool to a conversation and returns its id; needs agents.run';
 
-CREATE FUNCTION tenancy.list_messages(session uuid, after_message uuid DEFAULT NULL, match_count integer DEFAULT 1000)
+CREATE FUNCTION tenancy_internal.list_messages(session uuid, after_message uuid DEFAULT NULL, match_count integer DEFAULT 1000)
 RETURNS SETOF tenancy.agent_messages
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -305,10 +317,12 @@ BEGIN
 END
 $$;
 
+SELECT tenancy_internal.expose('list_messages(uuid, uuid, integer)');
+
 COMMENT ON FUNCTION tenancy.list_messages(uuid, uuid, integer) IS
 'the messages of a conversation in order, after one of them where it is given; needs agents.run';
 
-CREATE FUNCTION tenancy.start_run(agent uuid DEFAULT NULL, session uuid DEFAULT NULL, input jsonb DEFAULT NULL) RETURNS uuid
+CREATE FUNCTION tenancy_internal.start_run(agent uuid DEFAULT NULL, session uuid DEFAULT NULL, input jsonb DEFAULT NULL) RETURNS uuid
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -329,10 +343,12 @@ BEGIN
 END
 $$;
 
+SELECT tenancy_internal.expose('start_run(uuid, uuid, jsonb)');
+
 COMMENT ON FUNCTION tenancy.start_run(uuid, uuid, jsonb) IS
 'records that an agent, resolved as resolve_agent() does, begins to work, and returns the run''s id; needs agents.run';
 
-CREATE FUNCTION tenancy.finish_run(
+CREATE FUNCTION tenancy_internal.finish_run(
     run uuid,
     status text,
     output jsonb DEFAULT NULL,
@@ -365,10 +381,12 @@ BEGIN
 END
 $$;
 
+SELECT tenancy_internal.expose('finish_run(uuid, text, jsonb, text, integer, integer)');
+
 COMMENT ON FUNCTION tenancy.finish_run(uuid, text, jsonb, text, integer, integer) IS
 'records how a run of the current tenant ended: succeeded, failed or cancelled; 42704 when it is unknown or finished; needs agents.run';
 
-CREATE FUNCTION tenancy.list_runs(agent uuid DEFAULT NULL, match_count integer DEFAULT 100) RETURNS SETOF tenancy.agent_runs
+CREATE FUNCTION tenancy_internal.list_runs(agent uuid DEFAULT NULL, match_count integer DEFAULT 100) RETURNS SETOF tenancy.agent_runs
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -382,6 +400,8 @@ BEGIN
         LIMIT list_runs.match_count;
 END
 $$;
+
+SELECT tenancy_internal.expose('list_runs(uuid, integer)');
 
 COMMENT ON FUNCTION tenancy.list_runs(uuid, integer) IS
 'the latest runs of the current tenant, of one agent where it is given; needs agents.manage';

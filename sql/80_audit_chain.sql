@@ -67,7 +67,7 @@ $$;
 
 COMMENT ON FUNCTION tenancy.add_seal(uuid, uuid[], bytea) IS 'adds a link to a chain; internal';
 
-CREATE FUNCTION tenancy.seal_audit(OUT sealed bigint, OUT waiting bigint)
+CREATE FUNCTION tenancy_internal.seal_audit(OUT sealed bigint, OUT waiting bigint)
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -111,10 +111,12 @@ BEGIN
 END
 $$;
 
+SELECT tenancy_internal.expose('seal_audit()');
+
 COMMENT ON FUNCTION tenancy.seal_audit() IS
 'seals the events that are final, and says how many that were and how many it could not seal yet because an older transaction still runs; a background worker calls it where the library is preloaded';
 
-CREATE FUNCTION tenancy.verify_audit(
+CREATE FUNCTION tenancy_internal.verify_audit(
     tenant uuid DEFAULT NULL, known_number bigint DEFAULT NULL, known_hash bytea DEFAULT NULL,
     OUT intact boolean, OUT events bigint, OUT unsealed bigint, OUT last_number bigint, OUT last_hash bytea, OUT problem text
 )
@@ -174,10 +176,12 @@ BEGIN
 END
 $$;
 
+SELECT tenancy_internal.expose('verify_audit(uuid, bigint, bytea)');
+
 COMMENT ON FUNCTION tenancy.verify_audit(uuid, bigint, bytea) IS
 'whether an audit log (null: the current tenant''s, without one the installation''s) is as it was written, and if not, the first problem; last_number and last_hash, kept elsewhere and given as known ones later, show also a chain that was made anew; permission audit.read';
 
-CREATE FUNCTION tenancy.export_audit(tenant uuid DEFAULT NULL, since timestamptz DEFAULT NULL, until timestamptz DEFAULT NULL)
+CREATE FUNCTION tenancy_internal.export_audit(tenant uuid DEFAULT NULL, since timestamptz DEFAULT NULL, until timestamptz DEFAULT NULL)
 RETURNS SETOF jsonb
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -195,10 +199,12 @@ BEGIN
 END
 $$;
 
+SELECT tenancy_internal.expose('export_audit(uuid, timestamptz, timestamptz)');
+
 COMMENT ON FUNCTION tenancy.export_audit(uuid, timestamptz, timestamptz) IS
 'all events of an audit log, oldest first, as JSON objects with their digests, for COPY to a file; permission audit.read';
 
-CREATE FUNCTION tenancy.guard_audit() RETURNS event_trigger
+CREATE FUNCTION tenancy_internal.guard_audit() RETURNS event_trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -233,6 +239,8 @@ BEGIN
     END IF;
 END
 $$;
+
+SELECT tenancy_internal.expose('guard_audit()');
 
 COMMENT ON FUNCTION tenancy.guard_audit() IS 'event trigger: refuses to all but superusers what would make the audit log changeable';
 

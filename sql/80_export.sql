@@ -117,7 +117,7 @@ END;
 COMMENT ON FUNCTION tenancy.tables_to_export() IS
 'what export_tenant() reads: protected tables, with their partitions, and the extension''s own that hold no secrets; internal';
 
-CREATE FUNCTION tenancy.count_rows(tenant uuid) RETURNS TABLE (relation text, row_count bigint)
+CREATE FUNCTION tenancy_internal.count_rows(tenant uuid) RETURNS TABLE (relation text, row_count bigint)
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -140,6 +140,8 @@ BEGIN
     END LOOP;
 END
 $$;
+
+SELECT tenancy_internal.expose('count_rows(uuid)');
 
 COMMENT ON FUNCTION tenancy.count_rows(uuid) IS
 'how many rows of each table export_tenant() gives; needs tenant.delete';
@@ -236,7 +238,7 @@ $$;
 COMMENT ON FUNCTION tenancy.refuse_export(regclass, text, text, text, text) IS
 'raises what an export stopped at, with the table, the column and the key of the row; internal';
 
-CREATE FUNCTION tenancy.export_tenant(tenant uuid) RETURNS TABLE (relation text, row_number bigint, data json)
+CREATE FUNCTION tenancy_internal.export_tenant(tenant uuid) RETURNS TABLE (relation text, row_number bigint, data json)
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -272,14 +274,18 @@ BEGIN
 END
 $$;
 
+SELECT tenancy_internal.expose('export_tenant(uuid)');
+
 COMMENT ON FUNCTION tenancy.export_tenant(uuid) IS
 'all rows of a tenant in all protected tables, with its members, roles, agents and their conversations, as they are at one moment, each as a JSON object; tables by name, rows by primary key; credentials are left out; needs tenant.delete';
 
-CREATE FUNCTION tenancy.export_tenant(tenant text) RETURNS TABLE (relation text, row_number bigint, data json)
+CREATE FUNCTION tenancy_internal.export_tenant(tenant text) RETURNS TABLE (relation text, row_number bigint, data json)
 LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     SELECT e.relation, e.row_number, e.data FROM tenancy.export_tenant(tenancy.tenant_named(tenant)) e;
 END;
+
+SELECT tenancy_internal.expose('export_tenant(text)');
 
 COMMENT ON FUNCTION tenancy.export_tenant(text) IS 'the same, by slug or id';

@@ -54,7 +54,7 @@ COMMENT ON FUNCTION tenancy.purge_plan() IS
 
 -- The procedure below runs as its caller, because what commits cannot be SECURITY DEFINER. So each of these three asks again.
 
-CREATE FUNCTION tenancy.purge_begin(tenant uuid, batch_rows integer) RETURNS tenancy.tenants
+CREATE FUNCTION tenancy_internal.purge_begin(tenant uuid, batch_rows integer) RETURNS tenancy.tenants
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -83,6 +83,8 @@ BEGIN
 END
 $$;
 
+SELECT tenancy_internal.expose('purge_begin(uuid, integer)');
+
 COMMENT ON FUNCTION tenancy.purge_begin(uuid, integer) IS 'marks a deleted tenant as one that is being purged; part of purge_tenant(); for operators';
 
 -- As the owner of the table, whose code an index's predicate is.
@@ -102,7 +104,7 @@ $$;
 COMMENT ON FUNCTION tenancy.refuse_rows_left(tenancy.tenants, regclass, text) IS
 'raises when a table that a purge has emptied holds rows of the tenant still; internal';
 
-CREATE FUNCTION tenancy.purge_batch(tenant uuid, relations regclass[], at_most integer) RETURNS bigint
+CREATE FUNCTION tenancy_internal.purge_batch(tenant uuid, relations regclass[], at_most integer) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -157,10 +159,12 @@ BEGIN
 END
 $$;
 
+SELECT tenancy_internal.expose('purge_batch(uuid, regclass[], integer)');
+
 COMMENT ON FUNCTION tenancy.purge_batch(uuid, regclass[], integer) IS
 'deletes rows of a tenant that is being purged from tables, at most so many or all; part of purge_tenant(); for operators';
 
-CREATE FUNCTION tenancy.purge_end(tenant uuid, deleted bigint) RETURNS void
+CREATE FUNCTION tenancy_internal.purge_end(tenant uuid, deleted bigint) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -187,10 +191,12 @@ BEGIN
 END
 $$;
 
+SELECT tenancy_internal.expose('purge_end(uuid, bigint)');
+
 COMMENT ON FUNCTION tenancy.purge_end(uuid, bigint) IS
 'removes a tenant that has no rows left; part of purge_tenant(); for operators';
 
-CREATE FUNCTION tenancy.purge_steps() RETURNS TABLE (relations regclass[], in_batches boolean)
+CREATE FUNCTION tenancy_internal.purge_steps() RETURNS TABLE (relations regclass[], in_batches boolean)
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -199,6 +205,8 @@ BEGIN
     RETURN QUERY SELECT p.relations, p.in_batches FROM tenancy.purge_plan() p;
 END
 $$;
+
+SELECT tenancy_internal.expose('purge_steps()');
 
 COMMENT ON FUNCTION tenancy.purge_steps() IS 'the tables that purge_tenant() empties, in its order; part of it; for operators';
 

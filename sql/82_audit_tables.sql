@@ -56,7 +56,7 @@ $$;
 COMMENT ON FUNCTION tenancy.write_row_events(regclass, text, text[], jsonb[], jsonb[]) IS
 'adds an event for each changed row of a protected table to its tenant''s audit log; internal';
 
-CREATE FUNCTION tenancy.refuse_other_outer_owner(relation regclass) RETURNS void
+CREATE FUNCTION tenancy.refuse_other_caller(relation regclass) RETURNS void
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -72,18 +72,18 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = '42P01', MESSAGE = format('relation with OID %s does not exist', relation::oid),
             HINT = 'Pass the name of a table.';
     END IF;
-    IF NOT pg_has_role(tenancy.outer_role(), owner, 'USAGE') THEN
+    IF NOT pg_has_role(tenancy_internal.caller(), owner, 'USAGE') THEN
         RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE = format('must be owner of relation %s', relation),
             HINT = 'Call it as the table''s owner or as a superuser.';
     END IF;
-    IF NOT EXISTS (SELECT FROM tenancy.protected_tables p WHERE p.relation = refuse_other_outer_owner.relation) THEN
+    IF NOT EXISTS (SELECT FROM tenancy.protected_tables p WHERE p.relation = refuse_other_caller.relation) THEN
         RAISE EXCEPTION USING ERRCODE = 'TN009', MESSAGE = format('relation %s is not protected', relation),
             HINT = format('Call tenancy.protect(%L) first.', relation);
     END IF;
 END
 $$;
 
-COMMENT ON FUNCTION tenancy.refuse_other_outer_owner(regclass) IS
+COMMENT ON FUNCTION tenancy.refuse_other_caller(regclass) IS
 'raises 22004, 42P01, 42501 or TN009 for a relation that is not a protected table of who calls; internal';
 
 CREATE FUNCTION tenancy.drop_triggers(relation regclass, pattern text) RETURNS boolean
@@ -135,7 +135,7 @@ $$;
 
 COMMENT ON FUNCTION tenancy.install_audit(regclass, text[]) IS 'creates the triggers of tenancy.audit() on one table; internal';
 
-CREATE FUNCTION tenancy.audit(relation regclass, omit name[] DEFAULT '{}') RETURNS void
+CREATE FUNCTION tenancy_internal.audit(relation regclass, omit name[] DEFAULT '{}') RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -143,7 +143,7 @@ DECLARE
     member regclass;
     unknown name;
 BEGIN
-    PERFORM tenancy.refuse_other_outer_owner(audit.relation);
+    PERFORM tenancy.refuse_other_caller(audit.relation);
     IF omit IS NULL OR array_position(omit, NULL) IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = '22004', MESSAGE = 'omit must not be null',
             HINT = 'It names the columns to leave out, such as an embedding or a password.';
@@ -162,10 +162,12 @@ BEGIN
 END
 $$;
 
+SELECT tenancy_internal.expose('audit(regclass, name[])');
+
 COMMENT ON FUNCTION tenancy.audit(regclass, name[]) IS
 'from now on every row that a statement inserts, updates or deletes in a protected table of the caller is recorded in its tenant''s audit log, with all columns but those in omit; again with other columns to change that';
 
-CREATE FUNCTION tenancy.unaudit(relation regclass) RETURNS void
+CREATE FUNCTION tenancy_internal.unaudit(relation regclass) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -173,7 +175,7 @@ DECLARE
     member regclass;
     dropped boolean := false;
 BEGIN
-    PERFORM tenancy.refuse_other_outer_owner(unaudit.relation);
+    PERFORM tenancy.refuse_other_caller(unaudit.relation);
     FOR member IN SELECT t.relation FROM tenancy.tree_of(unaudit.relation) t LOOP
         dropped := tenancy.drop_triggers(member, 'tenancy\_audit\_%') OR dropped;
     END LOOP;
@@ -182,5 +184,7 @@ BEGIN
     END IF;
 END
 $$;
+
+SELECT tenancy_internal.expose('unaudit(regclass)');
 
 COMMENT ON FUNCTION tenancy.unaudit(regclass) IS 'undoes tenancy.audit(); what was recorded stays';

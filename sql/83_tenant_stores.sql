@@ -48,7 +48,7 @@ END;
 COMMENT ON FUNCTION tenancy.built_stores(tenancy.tenants, text) IS
 'where a tenant is in the stores of a corpus that are built, and what statement gives the rows that they are made of; internal';
 
-CREATE FUNCTION tenancy.freeze_tenant(tenant uuid, corpus text DEFAULT 'default') RETURNS bigint
+CREATE FUNCTION tenancy_internal.freeze_tenant(tenant uuid, corpus text DEFAULT 'default') RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -65,10 +65,12 @@ BEGIN
 END
 $$;
 
+SELECT tenancy_internal.expose('freeze_tenant(uuid, text)');
+
 COMMENT ON FUNCTION tenancy.freeze_tenant(uuid, text) IS
 'gives back the room that a tenant takes in the stores: its searches then read its chunks themselves, with the same answers, until unfreeze_tenant(); returns how many chunks the stores had; for operators';
 
-CREATE FUNCTION tenancy.unfreeze_tenant(tenant uuid, corpus text DEFAULT 'default') RETURNS bigint
+CREATE FUNCTION tenancy_internal.unfreeze_tenant(tenant uuid, corpus text DEFAULT 'default') RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -85,10 +87,12 @@ BEGIN
 END
 $$;
 
+SELECT tenancy_internal.expose('unfreeze_tenant(uuid, text)');
+
 COMMENT ON FUNCTION tenancy.unfreeze_tenant(uuid, text) IS
 'makes the stores'' part of a frozen tenant anew, while others read and write; returns how many chunks it read; for operators';
 
-CREATE FUNCTION tenancy.prewarm_tenant(tenant uuid, corpus text DEFAULT 'default') RETURNS bigint
+CREATE FUNCTION tenancy_internal.prewarm_tenant(tenant uuid, corpus text DEFAULT 'default') RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -104,6 +108,8 @@ BEGIN
     RETURN chunks;
 END
 $$;
+
+SELECT tenancy_internal.expose('prewarm_tenant(uuid, text)');
 
 COMMENT ON FUNCTION tenancy.prewarm_tenant(uuid, text) IS
 'reads a tenant''s part of the stores into memory and verifies it; returns how many chunks they have; for operators';

@@ -57,7 +57,7 @@ $$;
 COMMENT ON FUNCTION tenancy.tenant_type(oid, smallint) IS 'the type of a tenant column; TN009 for one that cannot be; internal';
 
 -- The tenants in one order, so that two statements over the same tenants do not wait for each other.
-CREATE FUNCTION tenancy.count_documents() RETURNS trigger
+CREATE FUNCTION tenancy_internal.count_documents() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -92,6 +92,8 @@ BEGIN
     RETURN NULL;
 END
 $$;
+
+SELECT tenancy_internal.expose('count_documents()');
 
 COMMENT ON FUNCTION tenancy.count_documents() IS
 'trigger: uses and gives back the quota of documents as rows come, go and change their tenant; TN005 when a tenant would have too many';
@@ -223,7 +225,7 @@ $$;
 COMMENT ON FUNCTION tenancy.follow_documents() IS
 'counts the rows of tables that became documents tables with triggers, and no longer those of tables that are not any more; internal';
 
-CREATE FUNCTION tenancy.corpora_to_count() RETURNS trigger
+CREATE FUNCTION tenancy_internal.corpora_to_count() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -232,6 +234,8 @@ BEGIN
     RETURN NULL;
 END
 $$;
+
+SELECT tenancy_internal.expose('corpora_to_count()');
 
 COMMENT ON FUNCTION tenancy.corpora_to_count() IS 'trigger: documents tables of corpora are counted, those of corpora that are gone are not';
 
@@ -329,12 +333,12 @@ $$;
 
 COMMENT ON FUNCTION tenancy.install_document_count(regclass) IS 'creates the triggers that count documents on one table; internal';
 
-CREATE FUNCTION tenancy.meter_documents(documents regclass) RETURNS void
+CREATE FUNCTION tenancy_internal.meter_documents(documents regclass) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    PERFORM tenancy.refuse_other_outer_owner(documents);
+    PERFORM tenancy.refuse_other_caller(documents);
     PERFORM tenancy.install_document_count(t.relation)
     FROM tenancy.tree_of(documents) t
     JOIN tenancy.protected_tables p ON p.relation = t.relation
@@ -344,17 +348,19 @@ BEGIN
 END
 $$;
 
+SELECT tenancy_internal.expose('meter_documents(regclass)');
+
 COMMENT ON FUNCTION tenancy.meter_documents(regclass) IS
 'counts the rows of the caller''s documents table of a corpus as documents of their tenants, from now on; what is there is counted whatever the limit; attach_corpus() calls it';
 
-CREATE FUNCTION tenancy.unmeter_documents(documents regclass) RETURNS void
+CREATE FUNCTION tenancy_internal.unmeter_documents(documents regclass) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     member regclass;
 BEGIN
-    PERFORM tenancy.refuse_other_outer_owner(documents);
+    PERFORM tenancy.refuse_other_caller(documents);
     FOR member IN SELECT t.relation FROM tenancy.tree_of(documents) t ORDER BY t.relation LOOP
         PERFORM tenancy.uncount_table(member);
         PERFORM tenancy.drop_triggers(member, 'tenancy\_count\_%');
@@ -362,10 +368,12 @@ BEGIN
 END
 $$;
 
+SELECT tenancy_internal.expose('unmeter_documents(regclass)');
+
 COMMENT ON FUNCTION tenancy.unmeter_documents(regclass) IS
 'no longer counts the rows of a table as documents, nor those that it has; drop_corpus() calls it';
 
-CREATE FUNCTION tenancy.recount_documents() RETURNS bigint
+CREATE FUNCTION tenancy_internal.recount_documents() RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -393,10 +401,12 @@ BEGIN
 END
 $$;
 
+SELECT tenancy_internal.expose('recount_documents()');
+
 COMMENT ON FUNCTION tenancy.recount_documents() IS
 'counts the documents of all tenants anew, for a database whose tables were changed past the triggers; returns how many there are; nobody writes documents meanwhile; for operators';
 
-CREATE FUNCTION tenancy.document_drift() RETURNS TABLE (tenant_id uuid, tenant_slug text, counted bigint, actual bigint)
+CREATE FUNCTION tenancy_internal.document_drift() RETURNS TABLE (tenant_id uuid, tenant_slug text, counted bigint, actual bigint)
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -415,6 +425,8 @@ BEGIN
         ORDER BY t.slug;
 END
 $$;
+
+SELECT tenancy_internal.expose('document_drift()');
 
 COMMENT ON FUNCTION tenancy.document_drift() IS
 'the tenants whose count of documents is not what the documents tables of corpora hold, which recount_documents() sets right; reads all rows, locks none, so a row that another session commits meanwhile may show; for operators';
@@ -441,7 +453,7 @@ COMMENT ON FUNCTION tenancy.rows_with_key(regclass, name, regtype, text) IS
 'how many rows of one table, without its children, hold an external key in their tenant column; internal';
 
 -- Rows that hold the external key of their tenant change hands when the key does.
-CREATE FUNCTION tenancy.count_keys_anew() RETURNS trigger
+CREATE FUNCTION tenancy_internal.count_keys_anew() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -469,6 +481,8 @@ BEGIN
 END
 $$;
 
+SELECT tenancy_internal.expose('count_keys_anew()');
+
 COMMENT ON FUNCTION tenancy.count_keys_anew() IS
 'trigger: documents with the external key that a tenant gives up are no longer its, those with the key that it takes are';
 
@@ -478,7 +492,7 @@ FOR EACH ROW WHEN (NEW.external_key IS DISTINCT FROM OLD.external_key) EXECUTE F
 CREATE TRIGGER count_keys_of_new AFTER INSERT ON tenancy.tenants
 FOR EACH ROW WHEN (NEW.external_key IS NOT NULL) EXECUTE FUNCTION tenancy.count_keys_anew();
 
-CREATE FUNCTION tenancy.extend_to_children() RETURNS event_trigger
+CREATE FUNCTION tenancy_internal.extend_to_children() RETURNS event_trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -508,6 +522,8 @@ BEGIN
 END
 $$;
 
+SELECT tenancy_internal.expose('extend_to_children()');
+
 COMMENT ON FUNCTION tenancy.extend_to_children() IS
 'event trigger: new partitions and children of audited tables and of documents tables are audited and counted too';
 
@@ -516,7 +532,7 @@ CREATE EVENT TRIGGER tenancy_zz_extend_to_children ON ddl_command_end
 WHEN TAG IN ('CREATE TABLE', 'CREATE SCHEMA', 'ALTER TABLE')
 EXECUTE FUNCTION tenancy.extend_to_children();
 
-CREATE FUNCTION tenancy.watch_documents() RETURNS event_trigger
+CREATE FUNCTION tenancy_internal.watch_documents() RETURNS event_trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -533,6 +549,8 @@ BEGIN
     END IF;
 END
 $$;
+
+SELECT tenancy_internal.expose('watch_documents()');
 
 COMMENT ON FUNCTION tenancy.watch_documents() IS
 'event trigger: counts the rows of partitions that come, no longer those of partitions that leave, and follows triggers that are switched on or off';

@@ -455,4 +455,4 @@ $$;
 
 COMMENT ON FUNCTION tenancy.revoke_owner(regrole) IS 'takes back what grant_owner gave';
 
-REVOKE ALL ON ALL ROUTINES IN SCHEMA tenancy FROM PUBLIC;
+REVOKE ALL ON ALL ROUTINES IN SCHEMA tenancy, tenancy_internal FROM PUBLIC;

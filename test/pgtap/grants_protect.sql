@@ -7,18 +7,18 @@ SELECT test_helpers.make_owner('owner');
 SELECT test_helpers.make_role('nobody', NULL);
 
 SELECT is_empty($$SELECT p.oid::regprocedure FROM pg_proc p, aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a
-                  WHERE p.pronamespace = 'tenancy'::regnamespace AND a.grantee = 0$$, 'no function is PUBLIC''s');
+                  WHERE p.pronamespace IN ('tenancy'::regnamespace, 'tenancy_internal'::regnamespace) AND a.grantee = 0$$, 'no function is PUBLIC''s');
 SELECT is_empty($$SELECT c.oid::regclass FROM pg_class c, aclexplode(c.relacl) a WHERE c.relnamespace = 'tenancy'::regnamespace AND a.grantee = 0$$,
                 'and no table');
 SELECT ok(NOT has_function_privilege(test_helpers.role_name('owner'), 'tenancy.after_ddl(text, boolean, boolean)', 'EXECUTE'),
           'owners do not call what runs with the extension''s rights');
 SELECT is_empty($$SELECT p.oid::regprocedure FROM pg_proc p
-                  WHERE p.pronamespace = 'tenancy'::regnamespace AND (p.prosecdef OR p.prolang = (SELECT oid FROM pg_language WHERE lanname = 'plpgsql'))
+                  WHERE p.pronamespace IN ('tenancy'::regnamespace, 'tenancy_internal'::regnamespace) AND (p.prosecdef OR p.prolang = (SELECT oid FROM pg_language WHERE lanname = 'plpgsql'))
                     AND NOT EXISTS (SELECT FROM unnest(p.proconfig) s WHERE s LIKE 'search_path=pg_catalog, pg_temp')
                     -- What commits can have no SET clause: it runs as its caller, and sets the path itself.
                     AND (p.prosecdef OR p.prokind <> 'p')$$,
                 'every definer and plpgsql function fixes its search_path');
-SELECT set_eq(format($$SELECT p.oid::regprocedure::text FROM pg_proc p WHERE p.pronamespace = 'tenancy'::regnamespace AND p.prosecdef
+SELECT set_eq(format($$SELECT p.oid::regprocedure::text FROM pg_proc p WHERE p.pronamespace = 'tenancy'::regnamespace AND p.prosrc = 'tenancy_entry'
                   AND has_function_privilege(%L, p.oid, 'EXECUTE') AND p.oid::regprocedure::text ~ 'tenant_value|without_tenant'$$, test_helpers.role_name('owner')),
               $$VALUES ('tenancy.default_tenant_value(regtype)'), ('tenancy.values_without_tenant(regtype,text[])')$$,
               'what an owner learns of tenants is whether a key is one');

@@ -37,7 +37,7 @@ SELECT is_empty($$SELECT * FROM tenancy.protection_faults('archive.events_2023')
 DROP SCHEMA archive CASCADE;
 SELECT is((SELECT count(*) FROM tenancy.protected_tables), 10::bigint, 'all of them are protected');
 SELECT is_empty('SELECT f.* FROM tenancy.protected_tables, tenancy.protection_faults(relation) f', 'and nothing is missing');
-SELECT is((SELECT proname FROM pg_proc WHERE oid = 'tenancy.after_ddl'::regproc AND prosecdef), 'after_ddl', 'with the rights of the extension');
+SELECT is((SELECT proname FROM pg_proc WHERE oid = 'tenancy_internal.after_ddl'::regproc AND prosecdef), 'after_ddl', 'with the rights of the extension');
 
 GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA public TO PUBLIC;
 SELECT test_helpers.act_as('app', test_helpers.b());

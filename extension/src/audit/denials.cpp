@@ -1,6 +1,7 @@
 #include "audit/denials.hpp"
 
 #include "audit/board.hpp"
+#include "context/caller.hpp"
 #include "context/settings.hpp"
 
 namespace tenancy::audit {
@@ -16,7 +17,7 @@ void write_uuid(char* target, std::size_t size, const char* prefix, const uuid& 
              b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
 }
 
-/// Who is refused: as tenancy.actor() says it, from the settings alone.
+/// Who is refused: as tenancy.actor() says it.
 void write_actor(char* target, std::size_t size) {
     const context::identity& who = context::current_settings().who;
     if (who.user.is_set) {
@@ -24,7 +25,7 @@ void write_actor(char* target, std::size_t size) {
     } else if (who.api_key.is_set) {
         write_uuid(target, size, "key:", who.api_key.value);
     } else {
-        const char* role = GetUserNameFromId(GetOuterUserId(), true);
+        const char* role = GetUserNameFromId(context::caller(), true);
         snprintf(target, size, "role:%s", role ? role : "");
     }
 }

@@ -4,6 +4,7 @@
 // with more rights. Only what is then plain jsonb is written as the extension's owner. The two transition tables hold the
 // rows of an UPDATE in the same order, which is how an old row finds its new one even where its key changed.
 
+#include "context/caller.hpp"
 #include "pg/guard.hpp"
 #include "pg/json.hpp"
 
@@ -122,16 +123,12 @@ Datum to_array(const row_source& source) {
     return PointerGetDatum(construct_array(source.rows, source.count, JSONBOID, -1, false, TYPALIGN_INT));
 }
 
-void write(Oid relation, const char* action, const char* omitted, const row_source& before, const row_source& after) {
+void write_events(Oid relation, const char* action, const char* omitted, const row_source& before, const row_source& after) {
     Oid types[] = {REGCLASSOID, TEXTOID, TEXTOID, JSONBARRAYOID, JSONBARRAYOID};
     Datum values[] = {ObjectIdGetDatum(relation), CStringGetTextDatum(action), CStringGetTextDatum(omitted),
                       before.portal ? to_array(before) : Datum{0}, after.portal ? to_array(after) : Datum{0}};
     const char nulls[] = {' ', ' ', ' ', before.portal ? ' ' : 'n', after.portal ? ' ' : 'n', '\0'};
 
-    Oid caller;
-    int security_context;
-    GetUserIdAndSecContext(&caller, &security_context);
-    SetUserIdAndSecContext(BOOTSTRAP_SUPERUSERID, security_context | SECURITY_LOCAL_USERID_CHANGE);
     static SPIPlanPtr plan = nullptr;
     if (!plan) {
         SPIPlanPtr prepared = SPI_prepare("SELECT tenancy.write_row_events($1, $2, $3::pg_catalog.text[], $4, $5)", 5, types);
@@ -141,7 +138,18 @@ void write(Oid relation, const char* action, const char* omitted, const row_sour
     }
     int result = SPI_execute_plan(plan, values, nulls, false, 0);
     if (result != SPI_OK_SELECT) elog(ERROR, "SPI_execute_plan returned %d", result);
-    SetUserIdAndSecContext(caller, security_context);
+}
+
+/// Write as the extension's owner; the actor is whoever made the change.
+void write(Oid relation, const char* action, const char* omitted, const row_source& before, const row_source& after) {
+    tenancy::context::for_caller(BOOTSTRAP_SUPERUSERID, [&] {
+        Oid writer;
+        int security_context;
+        GetUserIdAndSecContext(&writer, &security_context);
+        SetUserIdAndSecContext(BOOTSTRAP_SUPERUSERID, security_context | SECURITY_LOCAL_USERID_CHANGE);
+        write_events(relation, action, omitted, before, after);
+        SetUserIdAndSecContext(writer, security_context);
+    });
 }
 
 const char* action_of(TriggerEvent event) {

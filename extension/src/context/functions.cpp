@@ -183,9 +183,6 @@ TENANCY_FUNCTION(tenancy_require_permission) {
     PG_RETURN_VOID();
 }
 
-// The role that a definer function was called by: its own owner's is of no use for deciding who may do what.
-TENANCY_FUNCTION(tenancy_outer_role) { PG_RETURN_OID(GetOuterUserId()); }
-
 TENANCY_FUNCTION(tenancy_context_changed) {
     if (!CALLED_AS_TRIGGER(fcinfo))
         ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),

@@ -1,5 +1,6 @@
 #include "control/as_owner.hpp"
 
+#include "context/caller.hpp"
 #include "pg/guard.hpp"
 #include "pg/json.hpp"
 
@@ -67,14 +68,14 @@ TENANCY_FUNCTION(tenancy_run_as_owner) {
     PG_RETURN_INT64(result);
 }
 
-/// Have constraints and triggers wait for the end of the transaction no longer. Those that wait already fire now, as whoever
-/// the session is outside of functions with rights of their own: at the commit they would have, too.
+/// Have constraints and triggers wait for the end of the transaction no longer. Those that wait already fire now, as the caller,
+/// as for a SET CONSTRAINTS of its own.
 TENANCY_FUNCTION(tenancy_end_waiting) {
     Oid user;
     int security_context;
     GetUserIdAndSecContext(&user, &security_context);
     connect_spi();
-    SetUserIdAndSecContext(GetOuterUserId(), security_context | SECURITY_LOCAL_USERID_CHANGE);
+    SetUserIdAndSecContext(tenancy::context::caller(), security_context | SECURITY_LOCAL_USERID_CHANGE);
     int code = SPI_execute("SET CONSTRAINTS ALL IMMEDIATE", false, 0);
     if (code != SPI_OK_UTILITY) elog(ERROR, "SPI_execute returned %d", code);
     SetUserIdAndSecContext(user, security_context);
