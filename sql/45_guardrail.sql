@@ -181,6 +181,19 @@ SELECT tenancy_internal.expose('after_drop()');
 COMMENT ON FUNCTION tenancy.after_drop() IS
 'event trigger: dropped tables leave the registry, policies of protected tables are not dropped';
 
+-- The extension's own DDL on tables of applications is told from theirs by a flag in C: the text of a statement and the names
+-- in it are the caller's to choose.
+CREATE FUNCTION tenancy.run_own_ddl(statement text) RETURNS void
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'tenancy_run_own_ddl';
+
+COMMENT ON FUNCTION tenancy.run_own_ddl(text) IS
+'runs a DDL statement as the caller, and lets the extension''s event triggers know that it is its own; internal';
+
+CREATE FUNCTION tenancy.is_own_ddl() RETURNS boolean
+LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'tenancy_is_own_ddl';
+
+COMMENT ON FUNCTION tenancy.is_own_ddl() IS 'whether the DDL statement under way was run by run_own_ddl(); internal';
+
 CREATE FUNCTION tenancy.before_create_table() RETURNS event_trigger
 LANGUAGE c AS 'MODULE_PATHNAME', 'tenancy_before_create_table';
 

@@ -130,7 +130,7 @@ BEGIN
         JOIN pg_attribute a ON a.attrelid = this.relation AND a.attname = k.name AND NOT a.attisdropped;
         inner_query := tenancy.row_tenant(planned, options, this.relation, 'r', true);
         -- From (SELECT x FROM parent AS r1 WHERE r1.key = r.column) to a query over the arguments.
-        SELECT regexp_replace(inner_query, '^\((.*)\)$', '\1') INTO inner_query;
+        SELECT regexp_replace(inner_query, E'^\\((.*)\\)$', E'\\1') INTO inner_query;
         RETURN NEXT format(
             'CREATE FUNCTION %s(%s) RETURNS SETOF %s LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp '
             'BEGIN ATOMIC SELECT q.tenant FROM (SELECT %s) AS r (%s) CROSS JOIN LATERAL (%s) AS q (tenant); END',

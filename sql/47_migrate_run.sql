@@ -9,7 +9,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     ident constant text := '("(?:[^"]|"")+"|[^ ".(]+)';
-    relation constant text := '(?:(?:"(?:[^"]|"")+"|[^ ".(]+)\.)?(?:"(?:[^"]|"")+"|[^ ".(]+)';
+    relation constant text := '(?:(?:"(?:[^"]|"")+"|[^ ".(]+)[.])?(?:"(?:[^"]|"")+"|[^ ".(]+)';
 BEGIN
     SELECT v.kind, v.found[1] INTO kind, name
     FROM (VALUES
@@ -187,7 +187,7 @@ BEGIN
     INSERT INTO tenancy.migration_steps (migration, step, phase, kind, relation, statement)
     SELECT this.migration, this.step + s.place, this.phase,
            coalesce((tenancy.statement_names(s.statement)).kind, 'foreign_key'),
-           s.relation, CASE WHEN online THEN s.statement ELSE regexp_replace(s.statement, '^(CREATE (?:UNIQUE )?INDEX )CONCURRENTLY ', '\1') END
+           s.relation, CASE WHEN online THEN s.statement ELSE regexp_replace(s.statement, '^(CREATE (?:UNIQUE )?INDEX )CONCURRENTLY ', E'\\1') END
     FROM unnest(statements, relations) WITH ORDINALITY AS s (statement, relation, place);
 END
 $$;
@@ -425,30 +425,34 @@ $$;
 COMMENT ON FUNCTION tenancy.advance_migration(text, integer) IS
 'takes one step of a migration towards prepared, trial, rollout or enforced, and says what to do next: outcome done, more, outside (run the statement outside of a transaction, then call again), locked (call again after wait seconds), failed, paused or reached; for clients, which commit after each call; for superusers';
 
--- No SET clause: with one it could not commit. Every name is qualified instead.
 CREATE PROCEDURE tenancy.run_migration(goal text DEFAULT 'trial', migration integer DEFAULT NULL)
 LANGUAGE plpgsql
 AS $$
 DECLARE
     result record;
+    path_before pg_catalog.text := pg_catalog.current_setting('search_path');
 BEGIN
+    -- A procedure that commits can have no SET clause, and each commit ends this one.
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
     LOOP
         SELECT a.* INTO result FROM tenancy.advance_migration(goal, migration) a;
         COMMIT;
-        IF result.outcome OPERATOR(pg_catalog.=) 'outside' THEN
+        PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+        IF result.outcome = 'outside' THEN
             RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = 'a step of the migration runs outside of transactions',
-                DETAIL = pg_catalog.format('Statement: %s', result.statement),
+                DETAIL = format('Statement: %s', result.statement),
                 HINT = 'Run it by itself and call the procedure again, use tenancyctl migrate run, or start with online => false.';
-        ELSIF result.outcome OPERATOR(pg_catalog.=) 'failed' THEN
-            RAISE EXCEPTION USING ERRCODE = 'TN009', MESSAGE = pg_catalog.format('step %s of the migration failed', result.step),
-                DETAIL = pg_catalog.format('%s: %s', result.statement, result.message),
+        ELSIF result.outcome = 'failed' THEN
+            RAISE EXCEPTION USING ERRCODE = 'TN009', MESSAGE = format('step %s of the migration failed', result.step),
+                DETAIL = format('%s: %s', result.statement, result.message),
                 HINT = 'What was done stays; repair the cause and call the procedure again, or tenancy.undo_migration().';
         END IF;
-        EXIT WHEN result.outcome OPERATOR(pg_catalog.=) ANY (ARRAY['reached', 'paused']);
-        IF result.wait OPERATOR(pg_catalog.>) 0 THEN
-            PERFORM pg_catalog.pg_sleep(result.wait);
+        EXIT WHEN result.outcome IN ('reached', 'paused');
+        IF result.wait > 0 THEN
+            PERFORM pg_sleep(result.wait);
         END IF;
     END LOOP;
+    PERFORM pg_catalog.set_config('search_path', path_before, true);
 END
 $$;
 

@@ -278,19 +278,24 @@ LANGUAGE plpgsql
 AS $$
 DECLARE
     result record;
+    path_before pg_catalog.text := pg_catalog.current_setting('search_path');
 BEGIN
+    -- A procedure that commits can have no SET clause, and each commit ends this one.
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
     LOOP
         SELECT a.* INTO result FROM tenancy.advance_undo(migration) a;
         COMMIT;
-        IF result.outcome OPERATOR(pg_catalog.=) 'failed' THEN
-            RAISE EXCEPTION USING ERRCODE = 'TN009', MESSAGE = pg_catalog.format('undoing the migration of %s failed', result.relation),
+        PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+        IF result.outcome = 'failed' THEN
+            RAISE EXCEPTION USING ERRCODE = 'TN009', MESSAGE = format('undoing the migration of %s failed', result.relation),
                 DETAIL = result.message, HINT = 'What was undone stays so; repair the cause and call the procedure again.';
         END IF;
-        EXIT WHEN result.outcome OPERATOR(pg_catalog.=) 'reached';
-        IF result.wait OPERATOR(pg_catalog.>) 0 THEN
-            PERFORM pg_catalog.pg_sleep(result.wait);
+        EXIT WHEN result.outcome = 'reached';
+        IF result.wait > 0 THEN
+            PERFORM pg_sleep(result.wait);
         END IF;
     END LOOP;
+    PERFORM pg_catalog.set_config('search_path', path_before, true);
 END
 $$;
 

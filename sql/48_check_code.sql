@@ -33,11 +33,11 @@ AS $$
     CROSS JOIN LATERAL (SELECT concat(r.ev_qual, r.ev_action) AS tree) t
     CROSS JOIN LATERAL (
         SELECT a.mentioned
-        FROM (SELECT x[1]::oid AS mentioned, 1 AS times FROM regexp_matches(t.tree, ':rtekind 0 :relid (\d+) ', 'g') x
+        FROM (SELECT x[1]::oid AS mentioned, 1 AS times FROM regexp_matches(t.tree, E':rtekind 0 :relid (\\d+) ', 'g') x
               UNION ALL
               SELECT x[1]::oid, -1
-              FROM regexp_matches(t.tree, ':alias \{ALIAS :aliasname (?:old|new) :colnames <>\} :eref \{ALIAS :aliasname (?:old|new) '
-                                          ':colnames \((?:"(?:[^"\\]|\\.)*" ?)*\)\} :rtekind 0 :relid (\d+) ', 'g') x) a
+              FROM regexp_matches(t.tree, E':alias \\{ALIAS :aliasname (?:old|new) :colnames <>\\} :eref \\{ALIAS :aliasname (?:old|new) '
+                                          ':colnames \\((?:"(?:[^"\\\\]|\\\\.)*" ?)*\\)\\} :rtekind 0 :relid (\\d+) ', 'g') x) a
         WHERE a.mentioned = ANY (rules_as_owner.tables)
         GROUP BY a.mentioned
         HAVING sum(a.times) > 0) m
@@ -57,7 +57,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
     WITH fired AS (
         SELECT t.tgname, t.tgrelid, t.tgtype, f.oid AS function, f.prosecdef, f.proowner,
-               NOT (l.lanname = 'plpgsql' AND f.prosrc !~* '\m(select|insert|update|delete|merge|perform|execute|call|truncate|copy)\M') AS runs_statements
+               NOT (l.lanname = 'plpgsql' AND f.prosrc !~* E'\\m(select|insert|update|delete|merge|perform|execute|call|truncate|copy)\\M') AS runs_statements
         FROM pg_trigger t
         JOIN pg_proc f ON f.oid = t.tgfoid
         JOIN pg_language l ON l.oid = f.prolang

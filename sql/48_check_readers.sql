@@ -101,7 +101,7 @@ AS $$
            format('ALTER FUNCTION %s STABLE', f.oid::regprocedure)
     FROM own_functions f
     WHERE f.provolatile = 'i'
-      AND (f.prosrc ~* '\m((current|writable)_tenant_(id|key)|current_user_id|current_role_name|has_context)|\mtenancy\.(tenant_id|user_id|role)\M'
+      AND (f.prosrc ~* E'\\m((current|writable)_tenant_(id|key)|current_user_id|current_role_name|has_context)|\\mtenancy[.](tenant_id|user_id|role)\\M'
            OR EXISTS (SELECT FROM pg_depend d JOIN pg_proc c ON c.oid = d.refobjid
                       WHERE d.classid = 'pg_proc'::regclass AND d.objid = f.oid AND d.refclassid = 'pg_proc'::regclass
                         AND c.pronamespace = 'tenancy'::regnamespace AND c.provolatile <> 'i'))

@@ -44,7 +44,7 @@ BEGIN ATOMIC
                             FROM regexp_split_to_table(s.libraries, ',') WITH ORDINALITY AS l (name, position)
                             WHERE btrim(l.name, ' "') <> ''), '') || '''tenancy''')
     FROM current_setting('shared_preload_libraries') AS s (libraries)
-    WHERE s.libraries !~ '(^|[\s,/"])tenancy(\.so)?($|[\s,"])';
+    WHERE s.libraries !~ E'(^|[\\s,/"])tenancy([.]so)?($|[\\s,"])';
 END;
 
 SELECT tenancy_internal.expose('preload_statement()');

@@ -73,8 +73,8 @@ BEGIN
         WHERE (e.event <> 'apply' OR (SELECT c.relkind FROM pg_class c WHERE c.oid = relation) = 'r')
           AND NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = relation AND t.tgname = prefix || e.event)
     LOOP
-        EXECUTE format('CREATE TRIGGER %I ' || made.definition || ' EXECUTE FUNCTION tenancy.%I(%L)',
-                       made.name, relation, 'keep_' || kind, corpus);
+        PERFORM tenancy.run_own_ddl(format('CREATE TRIGGER %I ' || made.definition || ' EXECUTE FUNCTION tenancy.%I(%L)',
+                                           made.name, relation, 'keep_' || kind, corpus));
     END LOOP;
     -- Whatever session_replication_role is. The workers of logical replication fire triggers for each row only.
     FOR made IN
@@ -83,7 +83,7 @@ BEGIN
         WHERE t.tgrelid = relation AND starts_with(t.tgname, prefix)
           AND t.tgenabled <> CASE WHEN t.tgname = prefix || 'apply' THEN 'R' ELSE 'A' END
     LOOP
-        EXECUTE format('ALTER TABLE ONLY %s ENABLE %s TRIGGER %I', relation, made.mode, made.name);
+        PERFORM tenancy.run_own_ddl(format('ALTER TABLE ONLY %s ENABLE %s TRIGGER %I', relation, made.mode, made.name));
     END LOOP;
 END
 $$;
@@ -98,7 +98,7 @@ RETURN (
     SELECT count(*) <> CASE c.relkind WHEN 'r' THEN 6 ELSE 5 END
     FROM pg_class c
     LEFT JOIN pg_trigger t ON t.tgrelid = c.oid AND starts_with(t.tgname, tenancy.store_trigger_prefix(corpus, kind))
-        AND t.tgenabled = CASE WHEN t.tgname LIKE '%\_apply' THEN 'R' ELSE 'A' END
+        AND t.tgenabled = CASE WHEN right(t.tgname, 6) = '_apply' THEN 'R' ELSE 'A' END
     WHERE c.oid = relation
     GROUP BY c.relkind);
 
@@ -194,7 +194,7 @@ BEGIN
     IF root IS NOT NULL THEN
         FOR member IN SELECT t.relation FROM tenancy.tree_of(root) t LOOP
             FOR found IN SELECT tenancy.store_kinds(forget_stores.corpus) LOOP
-                PERFORM tenancy.drop_triggers(member, replace(tenancy.store_trigger_prefix(forget_stores.corpus, found), '_', '\_') || '%');
+                PERFORM tenancy.drop_triggers(member, tenancy.store_trigger_prefix(forget_stores.corpus, found));
             END LOOP;
         END LOOP;
     END IF;
@@ -265,10 +265,11 @@ CREATE PROCEDURE tenancy.rebuild_corpus(corpus text DEFAULT 'default', batch_row
 LANGUAGE plpgsql
 AS $$
 DECLARE
-    wanted text;
-    is_more boolean;
-    added bigint;
-    total bigint;
+    path_before pg_catalog.text := pg_catalog.current_setting('search_path');
+    wanted pg_catalog.text;
+    is_more pg_catalog.bool;
+    added pg_catalog.int8;
+    total pg_catalog.int8;
 BEGIN
     -- A procedure that commits can have no SET clause, and each commit ends this one.
     PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
@@ -292,6 +293,7 @@ BEGIN
         END LOOP;
         RAISE NOTICE 'corpus "%": store of % built from % rows', corpus, wanted, total;
     END LOOP;
+    PERFORM pg_catalog.set_config('search_path', path_before, true);
 END
 $$;
 
@@ -355,11 +357,9 @@ AS $$
 DECLARE
     member record;
     has_rows boolean;
-    callers text;
 BEGIN
     -- What this does itself comes here, too, before it is done.
-    GET DIAGNOSTICS callers = PG_CONTEXT;
-    IF callers ~ '(?n)^PL/pgSQL function tenancy\.(install_store_triggers|drop_triggers)\(' THEN
+    IF tenancy.is_own_ddl() THEN
         RETURN;
     END IF;
     IF NOT EXISTS (SELECT FROM tenancy.stores s WHERE s.state <> 'stale') THEN
@@ -466,7 +466,7 @@ BEGIN
     END LOOP;
     -- What is no part of the corpus any more no longer writes to its stores.
     IF TG_EVENT = 'ddl_command_end' THEN
-        PERFORM tenancy.drop_triggers(t.relation, replace(t.name, '_', '\_'))
+        PERFORM tenancy.drop_triggers(t.relation, t.name)
         FROM tenancy.stores s, LATERAL tenancy.triggers_of_strangers(s.corpus, s.kind) t;
     END IF;
 END

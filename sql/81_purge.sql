@@ -214,11 +214,12 @@ CREATE PROCEDURE tenancy.purge_tenant(tenant uuid, batch_rows integer DEFAULT 10
 LANGUAGE plpgsql
 AS $$
 DECLARE
+    path_before pg_catalog.text := pg_catalog.current_setting('search_path');
     step record;
     whose tenancy.tenants;
-    deleted bigint;
-    of_step bigint;
-    total bigint := 0;
+    deleted pg_catalog.int8;
+    of_step pg_catalog.int8;
+    total pg_catalog.int8 := 0;
 BEGIN
     -- A procedure that commits can have no SET clause, and each commit ends this one.
     PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
@@ -242,6 +243,7 @@ BEGIN
     END LOOP;
     PERFORM tenancy.purge_end(tenant, total);
     RAISE NOTICE 'tenant %: purged, % rows in all', whose.slug, total;
+    PERFORM pg_catalog.set_config('search_path', path_before, true);
 END
 $$;
 

@@ -86,7 +86,7 @@ $$;
 COMMENT ON FUNCTION tenancy.refuse_other_caller(regclass) IS
 'raises 22004, 42P01, 42501 or TN009 for a relation that is not a protected table of who calls; internal';
 
-CREATE FUNCTION tenancy.drop_triggers(relation regclass, pattern text) RETURNS boolean
+CREATE FUNCTION tenancy.drop_triggers(relation regclass, prefix text) RETURNS boolean
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -100,24 +100,24 @@ BEGIN
         -- The application may have named one of its own so.
         JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = t.tgfoid AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
         JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'tenancy'
-        WHERE t.tgrelid = relation AND t.tgname LIKE pattern
+        WHERE t.tgrelid = relation AND starts_with(t.tgname, prefix)
         ORDER BY t.tgname
     LOOP
-        EXECUTE format('DROP TRIGGER %I ON %s', found, relation);
+        PERFORM tenancy.run_own_ddl(format('DROP TRIGGER %I ON %s', found, relation));
         dropped := true;
     END LOOP;
     RETURN dropped;
 END
 $$;
 
-COMMENT ON FUNCTION tenancy.drop_triggers(regclass, text) IS 'drops the triggers of a table that call functions of the extension''s and have such names, and says whether there were any; internal';
+COMMENT ON FUNCTION tenancy.drop_triggers(regclass, text) IS 'drops the triggers of a table that call functions of the extension''s and have names that begin so, and says whether there were any; internal';
 
 CREATE FUNCTION tenancy.install_audit(relation regclass, omitted text[]) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    PERFORM tenancy.drop_triggers(relation, 'tenancy\_audit\_%');
+    PERFORM tenancy.drop_triggers(relation, 'tenancy_audit_');
     EXECUTE format($ddl$
         CREATE TRIGGER tenancy_audit_insert AFTER INSERT ON %1$s REFERENCING NEW TABLE AS new_rows
         FOR EACH STATEMENT EXECUTE FUNCTION tenancy.audit_rows(%2$L)$ddl$, relation, omitted);
@@ -177,7 +177,7 @@ DECLARE
 BEGIN
     PERFORM tenancy.refuse_other_caller(unaudit.relation);
     FOR member IN SELECT t.relation FROM tenancy.tree_of(unaudit.relation) t LOOP
-        dropped := tenancy.drop_triggers(member, 'tenancy\_audit\_%') OR dropped;
+        dropped := tenancy.drop_triggers(member, 'tenancy_audit_') OR dropped;
     END LOOP;
     IF dropped THEN
         PERFORM tenancy.audit_event(NULL, 'audit.stop', unaudit.relation::text);

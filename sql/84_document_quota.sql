@@ -305,7 +305,7 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    PERFORM tenancy.drop_triggers(relation, 'tenancy\_count\_%');
+    PERFORM tenancy.drop_triggers(relation, 'tenancy_count_');
     EXECUTE format($ddl$
         CREATE TRIGGER tenancy_count_insert AFTER INSERT ON %1$s REFERENCING NEW TABLE AS new_rows
         FOR EACH STATEMENT EXECUTE FUNCTION tenancy.count_documents()$ddl$, relation);
@@ -363,7 +363,7 @@ BEGIN
     PERFORM tenancy.refuse_other_caller(documents);
     FOR member IN SELECT t.relation FROM tenancy.tree_of(documents) t ORDER BY t.relation LOOP
         PERFORM tenancy.uncount_table(member);
-        PERFORM tenancy.drop_triggers(member, 'tenancy\_count\_%');
+        PERFORM tenancy.drop_triggers(member, 'tenancy_count_');
     END LOOP;
 END
 $$;
@@ -541,7 +541,7 @@ BEGIN
         PERFORM tenancy.enable_for_replicas(c.relation) FROM tenancy.counted_tables c WHERE tenancy.has_count_triggers(c.relation);
         PERFORM tenancy.follow_documents();
         -- What is no part of a corpus any more is not asked to count.
-        PERFORM tenancy.drop_triggers(t.tgrelid, 'tenancy\_count\_%')
+        PERFORM tenancy.drop_triggers(t.tgrelid, 'tenancy_count_')
         FROM (SELECT DISTINCT t.tgrelid FROM pg_trigger t
               WHERE t.tgfoid = 'tenancy.count_documents()'::regprocedure AND NOT t.tgisinternal
                 AND EXISTS (SELECT FROM pg_event_trigger_ddl_commands() d WHERE d.command_tag = 'ALTER TABLE')

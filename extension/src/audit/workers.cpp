@@ -1,6 +1,7 @@
 #include "audit/board.hpp"
 #include "audit/denials.hpp"
 #include "pg/guard.hpp"
+#include "pg/worker_session.hpp"
 
 // Two workers. The launcher has no database; it sleeps until there is something to do, and then starts a writer in the
 // database that has it. The writer writes refusals, seals, and ends when nothing has come for a second, so that it is in
@@ -96,10 +97,9 @@ void commit() {
 }
 
 bool has_extension() {
-    begin();
-    bool found = SPI_execute("SELECT FROM pg_catalog.pg_extension WHERE extname = 'tenancy'", true, 1) == SPI_OK_SELECT &&
-                 SPI_processed > 0;
-    commit();
+    StartTransactionCommand();
+    bool found = OidIsValid(get_extension_oid("tenancy", true));
+    CommitTransactionCommand();
     return found;
 }
 
@@ -136,10 +136,10 @@ void write_batch(const refusals* batch, std::size_t count) {
 
 void seal() {
     begin();
-    int result = SPI_execute("SELECT s.waiting > 0 FROM tenancy.seal_audit() s", false, 0);
+    int result = SPI_execute("SELECT s.waiting FROM tenancy.seal_audit() s", false, 0);
     if (result != SPI_OK_SELECT || SPI_processed != 1) elog(ERROR, "SPI_execute returned %d", result);
     bool is_null;
-    bool is_waiting = DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null));
+    bool is_waiting = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null)) > 0;
     commit();
     // Events of transactions that others overlap are not final yet: next time.
     if (is_waiting) mark_unsealed(MyDatabaseId);
@@ -234,6 +234,7 @@ void tenancy_writer_main(Datum argument) {
     BackgroundWorkerUnblockSignals();
     BackgroundWorkerInitializeConnectionByOid(DatumGetObjectId(argument), InvalidOid, 0);
     pgstat_report_appname("tenancy audit writer");
+    tenancy::pg::pin_worker_session();
     if (!has_extension()) proc_exit(0);
 
     bool wants_sealing = MyBgworkerEntry->bgw_extra[0] == 1;
