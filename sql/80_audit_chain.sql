@@ -46,6 +46,31 @@ FOR EACH STATEMENT EXECUTE FUNCTION tenancy.append_only();
 
 ALTER TABLE tenancy.audit_seals ENABLE ALWAYS TRIGGER append_only;
 
+-- Each says where the log began anew after events expired; together with an archive it proves what those were.
+CREATE TABLE tenancy.audit_anchors (
+    tenant_id uuid NOT NULL,
+    number bigint NOT NULL,
+    hash bytea NOT NULL,
+    sealed_at timestamptz NOT NULL,
+    expired_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT audit_anchors_pkey PRIMARY KEY (tenant_id, number)
+);
+
+COMMENT ON TABLE tenancy.audit_anchors IS 'the last links of what expired of each audit log: the chain goes on from the latest; append-only';
+COMMENT ON COLUMN tenancy.audit_anchors.number IS 'number of the last link that was removed';
+COMMENT ON COLUMN tenancy.audit_anchors.hash IS 'its hash';
+COMMENT ON COLUMN tenancy.audit_anchors.sealed_at IS 'when it was sealed';
+
+SELECT pg_catalog.pg_extension_config_dump('tenancy.audit_anchors', '');
+
+ALTER TABLE tenancy.audit_anchors ENABLE ROW LEVEL SECURITY;
+
+-- Not even INSERT: an anchor that somebody makes up would explain away what is missing.
+CREATE TRIGGER append_only BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON tenancy.audit_anchors
+FOR EACH STATEMENT EXECUTE FUNCTION tenancy.append_only();
+
+ALTER TABLE tenancy.audit_anchors ENABLE ALWAYS TRIGGER append_only;
+
 CREATE FUNCTION tenancy.add_seal(tenant uuid, events uuid[], digests bytea) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -127,11 +152,14 @@ DECLARE
     whose uuid := tenancy.audit_scope(verify_audit.tenant);
     link record;
     head tenancy.audit_heads;
+    anchor tenancy.audit_anchors;
     sealed bigint := 0;
     bad uuid;
 BEGIN
-    last_number := 0;
-    last_hash := decode(repeat('00', 32), 'hex');
+    -- What came before the anchor is in archives; verify_audit_archive() holds them against it.
+    SELECT a.* INTO anchor FROM tenancy.audit_anchors a WHERE a.tenant_id = whose ORDER BY a.number DESC LIMIT 1;
+    last_number := coalesce(anchor.number, 0);
+    last_hash := coalesce(anchor.hash, decode(repeat('00', 32), 'hex'));
     SELECT count(*) INTO events FROM tenancy.audit_log l WHERE l.tenant_id = whose;
     SELECT l.id INTO bad
     FROM tenancy.audit_log l
@@ -153,6 +181,7 @@ BEGIN
         ORDER BY s.number
     LOOP
         problem := coalesce(problem, CASE
+            WHEN link.number <= anchor.number THEN format('link %s is there, which expired with those up to %s', link.number, anchor.number)
             WHEN link.number <> last_number + 1 THEN format('link %s is missing', last_number + 1)
             WHEN link.previous <> last_hash THEN format('link %s does not follow from the one before', link.number)
             WHEN link.present <> link.expected THEN format('link %s seals %s events, of which %s are missing',
@@ -170,6 +199,10 @@ BEGIN
         WHEN coalesce(head.number, 0) <> last_number OR coalesce(head.hash, last_hash) <> last_hash
             THEN format('the chain ends with link %s instead of %s', last_number, coalesce(head.number, 0))
         WHEN known_number > last_number THEN format('the chain ends with link %s, before the known link %s', last_number, known_number)
+        WHEN known_number <= anchor.number THEN (
+            SELECT CASE WHEN count(*) = 0 THEN format('the known link %s expired with those up to %s: verify its archive', known_number, anchor.number)
+                        WHEN bool_or(a.hash <> known_hash) THEN format('link %s is not the one that is known', known_number) END
+            FROM tenancy.audit_anchors a WHERE a.tenant_id = whose AND a.number = known_number)
     END);
     intact := problem IS NULL;
     unsealed := events - sealed;
@@ -219,7 +252,7 @@ BEGIN
         FROM pg_event_trigger_dropped_objects() o
         JOIN pg_class c ON c.relnamespace = 'tenancy'::regnamespace AND c.relname = o.address_names[2]
         WHERE o.classid IN ('pg_trigger'::regclass, 'pg_policy'::regclass, 'pg_constraint'::regclass, 'pg_rewrite'::regclass)
-          AND o.address_names[1] = 'tenancy' AND c.relname IN ('audit_log', 'audit_seals')
+          AND o.address_names[1] = 'tenancy' AND c.relname IN ('audit_log', 'audit_seals', 'audit_anchors')
         LIMIT 1;
     ELSE
         SELECT c.oid INTO touched
@@ -229,7 +262,7 @@ BEGIN
         LEFT JOIN pg_policy p ON d.classid = 'pg_policy'::regclass AND p.oid = d.objid
         JOIN pg_class c ON c.oid = coalesce(t.tgrelid, r.ev_class, p.polrelid, d.objid)
             AND (d.classid IN ('pg_class'::regclass, 'pg_trigger'::regclass, 'pg_rewrite'::regclass, 'pg_policy'::regclass))
-        WHERE c.oid IN ('tenancy.audit_log'::regclass, 'tenancy.audit_seals'::regclass)
+        WHERE c.oid IN ('tenancy.audit_log'::regclass, 'tenancy.audit_seals'::regclass, 'tenancy.audit_anchors'::regclass)
         LIMIT 1;
     END IF;
     IF touched IS NOT NULL THEN

@@ -37,7 +37,7 @@ BEGIN ATOMIC
                     AND d.classid = 'pg_class'::regclass AND d.objsubid = 0
     JOIN pg_class c ON c.oid = d.objid AND c.relkind = 'r'
     JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'tenant_id' AND a.atttypid = 'uuid'::regtype
-    WHERE e.extname = 'tenancy' AND c.relname NOT IN ('audit_log', 'audit_seals', 'audit_heads');
+    WHERE e.extname = 'tenancy' AND c.relname NOT IN ('audit_log', 'audit_seals', 'audit_heads', 'audit_anchors', 'audit_retention');
 END;
 
 COMMENT ON FUNCTION tenancy.tables_of_tenants() IS

@@ -29,7 +29,26 @@ INSERT INTO documents (tenant_id, title) SELECT t.id, n::text FROM tenancy.tenan
 DELETE FROM documents WHERE title = '7';
 SELECT tenancy.seal_audit();
 UPDATE documents SET title = 'not sealed' WHERE title = '8';
+-- A log that is old.
+INSERT INTO tenancy.tenants (organization_id, slug, name) VALUES ('00000000-0000-0000-0000-000000000001', 'old', 'Old');
+SELECT tenancy.write_event(id, now() - interval '30 days', 'role:x', 'old', E'tab\t"quote" \\ line\n' || n, NULL, '{"text": "\\\\ \\n \u00e4"}')
+FROM tenancy.tenants, generate_series(1, 20) n WHERE slug = 'old';
+SELECT tenancy.seal_audit();
+UPDATE tenancy.audit_seals SET sealed_at = now() - interval '30 days' WHERE tenant_id = (SELECT id FROM tenancy.tenants WHERE slug = 'old');
+SELECT tenancy.set_audit_retention('1 day');
 END
+
+# Events that expire go into a file first, which stays when they are gone.
+old=$(sql one -c "SELECT id FROM tenancy.tenants WHERE slug = 'old'")
+archive() { sql one -c "SELECT tenancy.archive_audit('$old')"; }
+verified() {
+    { echo 'CREATE TEMPORARY TABLE archive (number bigint GENERATED ALWAYS AS IDENTITY, line jsonb);'
+      echo "COPY archive (line) FROM STDIN (FORMAT csv, DELIMITER E'\\x02', QUOTE E'\\x01');"
+      cat "$2"
+      echo '\.'
+      echo 'SELECT coalesce(v.problem, v.events::text) FROM tenancy.verify_audit_archive(ARRAY(SELECT line FROM archive ORDER BY number)) v;'
+    } | sql "$1"
+}
 
 state() {
     sql "$1" <<'END'
@@ -49,6 +68,14 @@ nothing_unsealed() {
 }
 refused() { ! sql "$1" -c "$2" 2>/dev/null; }
 
+archive >"$work/archive"
+ok "an archive is written" test -s "$work/archive"
+ok "and verifies" test "$(verified one "$work/archive")" = 20
+last=$(tail -n 1 "$work/archive")
+expire() { sql one -v line="$last" -v whose="$old" <<<"SELECT tenancy.expire_audit((:'line'::jsonb ->> 'number')::bigint, :'line'::jsonb ->> 'hash', :'whose')"; }
+ok "what was archived expires" test "$(expire)" = 20
+ok "the archive verifies afterwards" test "$(verified one "$work/archive")" = 20
+
 state one >"$work/one"
 ok "there is something to keep" test "$(wc -l <"$work/one")" -ge 100
 ok "the chains are intact" intact one
@@ -57,6 +84,7 @@ ok "the dump restores" sql two -f "$work/plain.sql"
 state two >"$work/two"
 ok "and everything is as it was" diff "$work/one" "$work/two"
 ok "the chains verify" intact two
+ok "the archive verifies there, too" test "$(verified two "$work/archive")" = 20
 
 insert="INSERT INTO documents (tenant_id, title) SELECT t.id, n::text FROM tenancy.tenants t, generate_series(1, %s) n WHERE t.slug = 'a'"
 # shellcheck disable=SC2059
