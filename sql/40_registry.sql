@@ -16,7 +16,16 @@ CREATE TABLE tenancy.protected_tables (
     global_keys name[] NOT NULL DEFAULT '{}',
     keys jsonb NOT NULL DEFAULT '{}',
     is_changing boolean NOT NULL DEFAULT false,
-    CONSTRAINT protected_tables_pkey PRIMARY KEY (relation)
+    CONSTRAINT protected_tables_pkey PRIMARY KEY (relation),
+    CONSTRAINT protected_tables_undo_check CHECK (jsonb_typeof(undo) = 'object'),
+    -- Of each key what was, an object or null, whose members are read as these types.
+    CONSTRAINT protected_tables_keys_check CHECK (
+        jsonb_typeof(keys) = 'object'
+        AND NOT jsonb_path_exists(keys, '$.* ? (@.type() != "object" && @.type() != "null")')
+        AND NOT jsonb_path_exists(keys, 'strict $.*.* ? (@.type() != "boolean" && @.type() != "string" && @.type() != "null")')
+        AND NOT jsonb_path_exists(keys, '$.*.match_full ? (@.type() == "string")')
+        AND NOT jsonb_path_exists(keys, '$.*.update_null ? (@.type() == "string")')
+        AND NOT jsonb_path_exists(keys, '$.*.delete_list ? (@.type() == "string")'))
 );
 
 COMMENT ON TABLE tenancy.protected_tables IS 'the tables under tenancy''s policies, each partition and inheritance child with a row of its own';
@@ -276,7 +285,8 @@ CREATE TABLE tenancy.state_before_migration (
     relation regclass NOT NULL,
     tenant_column name NOT NULL,
     undo jsonb NOT NULL,
-    CONSTRAINT state_before_migration_pkey PRIMARY KEY (relation)
+    CONSTRAINT state_before_migration_pkey PRIMARY KEY (relation),
+    CONSTRAINT state_before_migration_undo_check CHECK (jsonb_typeof(undo) = 'object')
 );
 
 COMMENT ON TABLE tenancy.state_before_migration IS

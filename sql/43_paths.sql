@@ -9,7 +9,12 @@ CREATE TABLE tenancy.indirect_tables (
     policies jsonb NOT NULL DEFAULT '{}',
     CONSTRAINT indirect_tables_pkey PRIMARY KEY (relation),
     CONSTRAINT indirect_tables_kind_check CHECK (kind IN ('path', 'shared')),
-    CONSTRAINT indirect_tables_path_check CHECK ((kind = 'path') = (path IS NOT NULL))
+    CONSTRAINT indirect_tables_path_check CHECK ((kind = 'path') = (path IS NOT NULL)),
+    CONSTRAINT indirect_tables_undo_check CHECK (
+        jsonb_typeof(undo) = 'object'
+        AND (kind <> 'path' OR jsonb_typeof(undo -> 'rls') IS NOT DISTINCT FROM 'boolean'
+                               AND jsonb_typeof(undo -> 'force') IS NOT DISTINCT FROM 'boolean')),
+    CONSTRAINT indirect_tables_policies_check CHECK (jsonb_typeof(policies) = 'object')
 );
 
 COMMENT ON TABLE tenancy.indirect_tables IS 'the tables that are protected without a tenant column; written by protect_by_path() and share()';
@@ -49,6 +54,12 @@ BEGIN
         parent_alias := parent_alias || '_';
     END IF;
     -- By the operators of the foreign key itself, which may be those of an extension's type.
+    -- The registry says where the path goes on, and its rows are the owners'.
+    IF depth > 100 THEN
+        RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format('the path of %s does not end', relation),
+            DETAIL = format('It comes by %s again and again, or through more than 100 tables.', relation),
+            HINT = 'tenancy.check() lists the tables that are registered wrongly.';
+    END IF;
     SELECT f.confrelid,
            string_agg(format('%s.%I %s %s.%I', parent_alias, b.attname,
                              CASE WHEN o.oprnamespace = 'pg_catalog'::regnamespace AND NOT is_given THEN o.oprname

@@ -50,7 +50,13 @@ BEGIN
             JOIN pg_constraint f ON f.confrelid = a.relation
             JOIN tenancy.indirect_tables i ON i.relation = f.conrelid AND i.path = f.conname
         )
-        SELECT a.relation FROM away a ORDER BY a.steps DESC, a.relation::text);
+        -- Those whose path leads nowhere, or in a circle, first of all.
+        SELECT i.relation
+        FROM tenancy.indirect_tables i
+        JOIN pg_class c ON c.oid = i.relation
+        LEFT JOIN away a ON a.relation = i.relation
+        WHERE i.kind = 'path'
+        ORDER BY a.steps DESC NULLS FIRST, i.relation::text);
     IF disable_tenancy.dry_run THEN
         RETURN QUERY SELECT s FROM unnest(paths) p CROSS JOIN tenancy.unprotect_indirect(p, paths, true) s;
         RETURN QUERY SELECT tenancy.unprotect_tables(roots, disable_tenancy.keep_columns, true);

@@ -33,6 +33,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT f.code, f.severity, f.object, f.problem, f.fix
     FROM (SELECT * FROM tenancy.check_tables()
+          UNION ALL SELECT * FROM tenancy.check_registry()
           UNION ALL SELECT * FROM tenancy.check_keys()
           UNION ALL SELECT * FROM tenancy.check_readers()
           UNION ALL SELECT * FROM tenancy.check_code()

@@ -21,7 +21,9 @@ ALTER TABLE tenancy.graphs ENABLE ROW LEVEL SECURITY;
 CREATE POLICY graphs_read ON tenancy.graphs FOR SELECT USING (true);
 
 CREATE POLICY graphs_insert ON tenancy.graphs FOR INSERT
-WITH CHECK (tenancy.may_alter(entities) AND tenancy.may_alter(relations) AND tenancy.may_alter(mentions));
+WITH CHECK (tenancy.may_alter(entities) AND tenancy.may_alter(relations) AND tenancy.may_alter(mentions)
+            -- What applications store in the graph of a corpus goes to whom the corpus belongs.
+            AND EXISTS (SELECT FROM tenancy.corpora c WHERE c.name = corpus AND tenancy.may_alter(c.chunks)));
 
 CREATE POLICY graphs_delete ON tenancy.graphs FOR DELETE
 USING (coalesce(tenancy.may_alter(entities), true) AND coalesce(tenancy.may_alter(relations), true) AND coalesce(tenancy.may_alter(mentions), true));

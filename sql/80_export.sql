@@ -71,6 +71,7 @@ DECLARE
     step regclass := rows_condition.relation;
     by_key name := rows_condition.path;
     leads_to regclass;
+    passed regclass[] := ARRAY[rows_condition.relation];
 BEGIN
     IF by_key IS NULL THEN
         RETURN 't.' || tenancy.tenant_condition(tenant, rows_condition.tenant_column, rows_condition.column_type);
@@ -89,7 +90,14 @@ BEGIN
                 DETAIL = format('They belong to rows of %s, which has another owner.', leads_to),
                 HINT = 'Give the tables to one owner, or this one a tenant column.';
         END IF;
+        IF leads_to = ANY (passed) THEN
+            RAISE EXCEPTION USING ERRCODE = '55000',
+                MESSAGE = format('whose the rows of %s are cannot be told', rows_condition.relation),
+                DETAIL = format('Its path comes back to table %s.', leads_to),
+                HINT = 'See tenancy.check().';
+        END IF;
         step := leads_to;
+        passed := passed || step;
         by_key := (SELECT i.path FROM tenancy.indirect_tables i WHERE i.relation = step);
     END LOOP;
     RETURN tenancy.path_condition(rows_condition.relation, rows_condition.path, 't', 1, false, tenant);
@@ -129,6 +137,7 @@ BEGIN
     PERFORM tenancy.refuse_null(tenant IS NULL, 'tenant');
     PERFORM tenancy.authorize(tenant, 'tenant.delete');
     SELECT t.* INTO whose FROM tenancy.tenants t WHERE t.id = count_rows.tenant;
+    PERFORM tenancy.refuse_wrong_tables();
     FOR source IN SELECT s.* FROM tenancy.tables_to_export() s ORDER BY s.relation::text LOOP
         condition := tenancy.rows_condition(whose, source.relation, source.tenant_column, source.column_type, source.path);
         relation := source.relation::text;
@@ -252,6 +261,7 @@ BEGIN
     -- Whoever may destroy the whole may take it along; policies that an application has beside ours do not hold here.
     PERFORM tenancy.authorize(tenant, 'tenant.delete');
     SELECT t.* INTO whose FROM tenancy.tenants t WHERE t.id = export_tenant.tenant;
+    PERFORM tenancy.refuse_wrong_tables();
     FOR source IN SELECT s.* FROM tenancy.tables_to_export() s ORDER BY s.relation::text LOOP
         condition := tenancy.rows_condition(whose, source.relation, source.tenant_column, source.column_type, source.path);
         CONTINUE WHEN condition IS NULL;

@@ -73,6 +73,7 @@ BEGIN
         PERFORM tenancy.raise_wrong_status(whose, 'deleted');
     END IF;
     -- Raises where a path leads nowhere: before anything is gone that it could be mended with.
+    PERFORM tenancy.refuse_wrong_tables();
     PERFORM tenancy.rows_condition(whose, t.relation, t.tenant_column, t.column_type, t.path) FROM tenancy.tables_of_tenants() t;
     IF whose.purge_started_at IS NULL THEN
         UPDATE tenancy.tenants t SET purge_started_at = now() WHERE t.id = whose.id;
