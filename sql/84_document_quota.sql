@@ -452,6 +452,24 @@ $$;
 COMMENT ON FUNCTION tenancy.rows_with_key(regclass, name, regtype, text) IS
 'how many rows of one table, without its children, hold an external key in their tenant column; internal';
 
+CREATE FUNCTION tenancy_internal.check_counts() RETURNS TABLE (code text, severity text, object text, problem text, fix text)
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT 'documents_not_counted', 'warning', format('table %s', d.relation),
+           'its rows do not count as documents of their tenants: triggers that count them are missing or switched off here or on the table that it is a part of',
+           CASE WHEN (SELECT count(*) FROM pg_trigger t WHERE t.tgrelid = ANY (ARRAY[d.relation, d.root]) AND t.tgenabled = 'D'
+                                                          AND starts_with(t.tgname, 'tenancy_count_')) > 0
+                THEN format('ALTER TABLE %s ENABLE TRIGGER USER', CASE WHEN tenancy.has_count_triggers(d.root) THEN d.relation ELSE d.root END)
+                ELSE format('SELECT tenancy.meter_documents(%L)', d.root) END
+    FROM tenancy.documents_tables() d
+    WHERE NOT d.counts
+$$;
+
+SELECT tenancy_internal.expose('check_counts()');
+
+COMMENT ON FUNCTION tenancy.check_counts() IS 'the part of check() about the counts of documents; internal';
+
 -- Rows that hold the external key of their tenant change hands when the key does.
 CREATE FUNCTION tenancy_internal.count_keys_anew() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
@@ -538,8 +556,8 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     IF EXISTS (SELECT FROM tenancy.corpora) OR EXISTS (SELECT FROM tenancy.counted_tables) THEN
-        PERFORM tenancy.enable_for_replicas(c.relation) FROM tenancy.counted_tables c WHERE tenancy.has_count_triggers(c.relation);
         PERFORM tenancy.follow_documents();
+        PERFORM tenancy.enable_for_replicas(c.relation) FROM tenancy.counted_tables c;
         -- What is no part of a corpus any more is not asked to count.
         PERFORM tenancy.drop_triggers(t.tgrelid, 'tenancy_count_')
         FROM (SELECT DISTINCT t.tgrelid FROM pg_trigger t

@@ -145,6 +145,7 @@ BEGIN ATOMIC
         ('owner', 'rebuild_begin(text, text)'),
         ('owner', 'rebuild_step(text, text, integer)'),
         ('owner', 'store_faults()'),
+        ('owner', 'check_counts()'),
         ('owner', 'grant_corpus(text, regrole)'),
         ('owner', 'refuse_bad_corpus(text, text, regconfig)'),
         ('owner', 'tenant_column(regclass)'),

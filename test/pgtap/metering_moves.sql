@@ -1,6 +1,6 @@
 -- The count of documents follows rows however they come, go or change their tenant.
 BEGIN;
-SELECT plan(46);
+SELECT plan(49);
 
 SELECT test_helpers.make_tenants();
 SELECT test_helpers.make_role();
@@ -111,12 +111,16 @@ SELECT is(pg_temp.used(), '{1,2}', 'one that is emptied gives back');
 -- Triggers that are switched off, and dropped.
 ALTER TABLE public.day_2 DISABLE TRIGGER ALL;
 INSERT INTO public.day_2 (tenant_id, day) VALUES (test_helpers.a(), 2);
+SELECT is((SELECT string_agg(object || ': ' || fix, '; ') FROM tenancy.check() WHERE code = 'documents_not_counted'),
+          'table public.day_2: ALTER TABLE public.day_2 ENABLE TRIGGER USER', 'check() names a table that does not count');
 ALTER TABLE public.day_2 ENABLE TRIGGER ALL;
 SELECT is(pg_temp.used(), '{2,2}', 'what came while triggers were off is counted when they are on again');
 SELECT is(pg_temp.drift(), NULL, 'and nothing twice');
 DROP TRIGGER tenancy_count_update ON public.days;
 SELECT is(pg_temp.used(), '{0,0}', 'a table that is not counted as a whole is not counted');
 SELECT is(pg_temp.drift(), 'tenant-a: 0 counted, 2 there; tenant-b: 0 counted, 2 there', 'which shows');
+SELECT is((SELECT count(*) FROM tenancy.check() WHERE code = 'documents_not_counted' AND fix = $$SELECT tenancy.meter_documents('public.days')$$), 4::bigint,
+          'also in check(), for each table of it');
 SELECT tenancy.meter_documents('public.days');
 SELECT is(pg_temp.used(), '{2,2}', 'until its owner has it counted again');
 SET session_replication_role = replica;
@@ -130,6 +134,7 @@ ROLLBACK TO before;
 RESET session_replication_role;
 SELECT is(pg_temp.used(), '{1,3}', 'what changes under session_replication_role = replica is counted');
 SELECT is(pg_temp.drift(), NULL, 'as it is there');
+SELECT is((SELECT count(*) FROM tenancy.check() WHERE code = 'documents_not_counted'), 0::bigint, 'and check() has nothing to say');
 DROP TABLE public.days CASCADE;
 SELECT is(pg_temp.used(), '{0,0}', 'a table that is dropped past drop_corpus() leaves none');
 DELETE FROM tenancy.corpora WHERE name = 'days';
