@@ -208,6 +208,7 @@ CREATE FUNCTION tenancy.protection_faults(relation regclass)
 RETURNS TABLE (code text, severity text, problem text)
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
+SET quote_all_identifiers = off
 SET plan_cache_mode = force_generic_plan
 AS $$
 BEGIN

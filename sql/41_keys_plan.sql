@@ -368,6 +368,7 @@ RETURNS TABLE (kind text, relation regclass, name name, old_definition text, new
                undo text[], blocked text)
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
+SET quote_all_identifiers = off
 AS $$
 BEGIN
     PERFORM tenancy.refuse_other_owner(of);

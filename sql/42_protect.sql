@@ -186,6 +186,7 @@ CREATE FUNCTION tenancy.protect(
 ) RETURNS SETOF text
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET quote_all_identifiers = off
 AS $$
 DECLARE
     missing text;
@@ -508,6 +509,7 @@ CREATE FUNCTION tenancy.unprotect(relation regclass, keep_column boolean DEFAULT
 RETURNS SETOF text
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET quote_all_identifiers = off
 AS $$
 DECLARE
     registered tenancy.protected_tables;

@@ -144,15 +144,26 @@ COMMENT ON FUNCTION tenancy.path_policies(regclass, name) IS 'the policies of a 
 CREATE FUNCTION tenancy.policy_expressions(relation regclass) RETURNS jsonb
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
+SET quote_all_identifiers = off
 BEGIN ATOMIC
     SELECT coalesce(jsonb_object_agg(p.polname, jsonb_build_array(p.polpermissive, p.polcmd::text, p.polroles::regrole[]::text[],
-                                     pg_get_expr(p.polqual, p.polrelid), pg_get_expr(p.polwithcheck, p.polrelid))), '{}')
+                                     pg_get_expr(p.polqual, p.polrelid), pg_get_expr(p.polwithcheck, p.polrelid),
+                                     md5(concat_ws(' ', p.polqual::text, p.polwithcheck::text)))), '{}')
     FROM pg_policy p
     WHERE p.polrelid = relation
       AND p.polname IN ('tenancy_read', 'tenancy_insert', 'tenancy_update', 'tenancy_delete', 'tenancy_isolation');
 END;
 
-COMMENT ON FUNCTION tenancy.policy_expressions(regclass) IS 'what the catalogue shows of tenancy''s policies on a table; internal';
+COMMENT ON FUNCTION tenancy.policy_expressions(regclass) IS
+'what the catalogue shows of tenancy''s policies on a table, and a hash of how it keeps them; internal';
+
+-- How the catalogue keeps a policy stays the same when a table or a column in it is renamed, and what it shows stays the same when
+-- a dump is restored.
+CREATE FUNCTION tenancy.same_policy(was jsonb, now jsonb) RETURNS boolean
+LANGUAGE sql IMMUTABLE
+RETURN coalesce(was - 5 = now - 5 OR was - 3 - 3 = now - 3 - 3, false);
+
+COMMENT ON FUNCTION tenancy.same_policy(jsonb, jsonb) IS 'whether a policy is what it was, by two entries of policy_expressions(); internal';
 
 CREATE FUNCTION tenancy.indirect_faults(relation regclass) RETURNS TABLE (code text, severity text, problem text)
 LANGUAGE plpgsql STABLE
@@ -179,7 +190,8 @@ BEGIN
         UNION ALL
         SELECT 'policy_changed', 'error', format('policy %I is not what it was', e.key)
         FROM jsonb_each(r.policies) e
-        WHERE tenancy.policy_expressions(r.relation) -> e.key <> e.value
+        WHERE NOT tenancy.same_policy(e.value, tenancy.policy_expressions(r.relation) -> e.key)
+          AND tenancy.policy_expressions(r.relation) ? e.key
         UNION ALL
         SELECT 'shared_writable', 'error', format('role %s may write it, and what it writes all tenants read',
                                                   CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END)
@@ -274,6 +286,7 @@ CREATE FUNCTION tenancy.protect_by_path(relation regclass, path name DEFAULT NUL
 RETURNS SETOF text
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET quote_all_identifiers = off
 AS $$
 DECLARE
     chosen name;
@@ -323,12 +336,12 @@ BEGIN
             UNION ALL
             SELECT 3, format('DROP POLICY %I ON %s', e.key, protect_by_path.relation)
             FROM jsonb_each(tenancy.policy_expressions(protect_by_path.relation)) e
-            WHERE registered.path <> chosen OR registered.policies -> e.key <> e.value
+            WHERE registered.path <> chosen OR NOT tenancy.same_policy(registered.policies -> e.key, e.value)
             UNION ALL
             SELECT 4, format('CREATE POLICY %I ON %s %s', p.policy, protect_by_path.relation, p.definition)
             FROM tenancy.path_policies(protect_by_path.relation, chosen) p
             WHERE registered.path IS DISTINCT FROM chosen
-               OR tenancy.policy_expressions(protect_by_path.relation) -> p.policy::text IS DISTINCT FROM registered.policies -> p.policy::text
+               OR NOT tenancy.same_policy(registered.policies -> p.policy::text, tenancy.policy_expressions(protect_by_path.relation) -> p.policy::text)
         ) AS s (step, statement)
         WHERE c.oid = protect_by_path.relation
         ORDER BY s.step);

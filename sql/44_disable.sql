@@ -18,6 +18,7 @@ SELECT pg_catalog.pg_extension_config_dump('tenancy.disabled_tables', '');
 CREATE FUNCTION tenancy.disable_tenancy(keep_columns boolean DEFAULT true, dry_run boolean DEFAULT false) RETURNS SETOF text
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET quote_all_identifiers = off
 AS $$
 DECLARE
     roots regclass[];
@@ -125,6 +126,7 @@ COMMENT ON FUNCTION tenancy.inherit_tenants(regclass[]) IS
 CREATE FUNCTION tenancy.enable_tenancy(backfill text DEFAULT NULL) RETURNS SETOF text
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET quote_all_identifiers = off
 AS $$
 DECLARE
     entry record;

@@ -503,6 +503,7 @@ CREATE FUNCTION tenancy.plan_migration(
 ) RETURNS TABLE (kind text, severity text, code text, relation regclass, object text, detail text, fix text)
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET quote_all_identifiers = off
 AS $$
 DECLARE
     options jsonb;

@@ -326,6 +326,7 @@ CREATE FUNCTION tenancy.start_migration(
 ) RETURNS integer
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET quote_all_identifiers = off
 AS $$
 DECLARE
     options jsonb;

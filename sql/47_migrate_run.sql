@@ -299,6 +299,7 @@ RETURNS TABLE (outcome text, step integer, kind text, relation text, statement t
                blocks_done bigint, blocks bigint, rows_done bigint)
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET quote_all_identifiers = off
 AS $$
 DECLARE
     current tenancy.migrations;

@@ -210,6 +210,7 @@ CREATE FUNCTION tenancy.advance_undo(migration integer DEFAULT NULL)
 RETURNS TABLE (outcome text, relation text, message text, wait double precision, tables_left bigint)
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET quote_all_identifiers = off
 AS $$
 DECLARE
     current tenancy.migrations;

@@ -30,6 +30,7 @@ COMMENT ON FUNCTION tenancy.isolated_tables() IS 'the tables whose rows belong t
 CREATE FUNCTION tenancy.check() RETURNS TABLE (code text, severity text, object text, problem text, fix text)
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
+SET quote_all_identifiers = off
 AS $$
     SELECT f.code, f.severity, f.object, f.problem, f.fix
     FROM (SELECT * FROM tenancy.check_tables()

@@ -19,6 +19,7 @@ CREATE FUNCTION tenancy.publish_tenant(tenant text, publication text, relations 
 RETURNS SETOF text
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET quote_all_identifiers = off
 AS $$
 DECLARE
     published record;

@@ -221,6 +221,7 @@ CREATE FUNCTION tenancy.attach_corpus(
 ) RETURNS text
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET quote_all_identifiers = off
 AS $$
 DECLARE
     parts constant text[] := '{tenant_id,id,document_id,chunk_index,content,embedding,metadata,tsv,documents_tenant_id,documents_id,title,source}';
@@ -331,6 +332,7 @@ CREATE FUNCTION tenancy.create_corpus(
 ) RETURNS text
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET quote_all_identifiers = off
 AS $$
 DECLARE
     prefix text := CASE WHEN create_corpus.name = 'default' THEN '' ELSE create_corpus.name || '_' END;

@@ -39,6 +39,7 @@ COMMENT ON FUNCTION tenancy.graph_tenant_column(text) IS
 CREATE FUNCTION tenancy.create_graph(corpus text DEFAULT 'default') RETURNS text
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET quote_all_identifiers = off
 AS $$
 DECLARE
     registered tenancy.corpora;

@@ -95,6 +95,7 @@ BEGIN ATOMIC
         ('owner', 'has_path_index(regclass, name)'),
         ('owner', 'path_policies(regclass, name)'),
         ('owner', 'policy_expressions(regclass)'),
+        ('owner', 'same_policy(jsonb, jsonb)'),
         ('owner', 'indirect_faults(regclass)'),
         ('owner', 'migration_preparing(regclass)'),
         ('owner', 'refuse_registered(regclass, text)'),

@@ -111,7 +111,7 @@ CREATE TABLE fake.documents (tenant_id uuid, id uuid);
 CREATE TABLE fake.chunks (tenant_id uuid, id uuid PRIMARY KEY, document_id uuid, content text, embedding fake.vector);
 SELECT count(*) FROM tenancy.protect('fake.documents') d, tenancy.protect('fake.chunks') c;
 SELECT throws_ok($$SELECT tenancy.attach_corpus('fake', 'fake.documents', 'fake.chunks')$$, 'TN010',
-    'column "embedding" of table fake.chunks has no dimensions', 'a type of that name is not enough');
+    'column "embedding" of table fake.chunks must be of type vector or halfvec, not fake.vector', 'a type of that name is not enough');
 
 SELECT * FROM finish();
 ROLLBACK;

@@ -81,7 +81,7 @@ SELECT is((SELECT count(*) FROM exported WHERE relation IN ('public.tasks', 'pub
            AND coalesce(data->>'id', data->>'number')::integer % 2 = 0), 0::bigint, 'none of B''s');
 SELECT is((SELECT array_agg((data->>'id')::integer ORDER BY row_number) FROM exported WHERE relation = 'public.tasks'),
           ARRAY(SELECT generate_series(1, 15, 2)), 'by primary key');
-SELECT is((SELECT data FROM exported WHERE relation = 'public.tasks' AND row_number = 1), '{"id": 1, "other": null, "project": 1}', 'with all columns');
+SELECT is((SELECT data::jsonb FROM exported WHERE relation = 'public.tasks' AND row_number = 1), '{"id": 1, "other": null, "project": 1}', 'with all columns');
 SELECT is((SELECT count(*) FROM tenancy.export_tenant(test_helpers.b()) WHERE relation IN ('public.steps', 'public.songs')), 26::bigint, 'B gets its own');
 SELECT is_empty(format('SELECT FROM tenancy.export_tenant(%L) WHERE relation LIKE ''public.%%''', :'c'), 'who has nothing, or no key, gets nothing');
 SELECT set_eq(format('SELECT row_count FROM tenancy.count_rows(%L) WHERE relation LIKE ''public.%%''', :'c'), 'VALUES (0::bigint)', 'which is counted');
