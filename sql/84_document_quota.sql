@@ -98,6 +98,11 @@ SELECT tenancy_internal.expose('count_documents()');
 COMMENT ON FUNCTION tenancy.count_documents() IS
 'trigger: uses and gives back the quota of documents as rows come, go and change their tenant; TN005 when a tenant would have too many';
 
+CREATE FUNCTION tenancy.count_updates() RETURNS trigger
+LANGUAGE c AS 'MODULE_PATHNAME', 'tenancy_count_updates';
+
+COMMENT ON FUNCTION tenancy.count_updates() IS 'trigger: calls count_documents() where an UPDATE changed the tenant of a row, as few do';
+
 CREATE FUNCTION tenancy.add_documents(tenant uuid, amount bigint) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -180,7 +185,7 @@ SET search_path = pg_catalog, pg_temp
 RETURN (SELECT count(*) = 4 FROM pg_trigger t
         WHERE t.tgrelid = has_count_triggers.relation AND t.tgenabled IN ('O', 'A')
           AND t.tgname IN ('tenancy_count_insert', 'tenancy_count_update', 'tenancy_count_delete', 'tenancy_count_truncate')
-          AND t.tgfoid = (SELECT p.oid FROM pg_proc p WHERE p.proname = 'count_documents' AND p.pronamespace = 'tenancy'::regnamespace));
+          AND t.tgfoid IN (SELECT p.oid FROM pg_proc p WHERE p.proname IN ('count_documents', 'count_updates') AND p.pronamespace = 'tenancy'::regnamespace));
 
 COMMENT ON FUNCTION tenancy.has_count_triggers(oid) IS 'whether a table has the triggers that count its rows, switched on; internal';
 
@@ -311,7 +316,7 @@ BEGIN
         FOR EACH STATEMENT EXECUTE FUNCTION tenancy.count_documents()$ddl$, relation);
     EXECUTE format($ddl$
         CREATE TRIGGER tenancy_count_update AFTER UPDATE ON %1$s REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
-        FOR EACH STATEMENT EXECUTE FUNCTION tenancy.count_documents()$ddl$, relation);
+        FOR EACH STATEMENT EXECUTE FUNCTION tenancy.count_updates()$ddl$, relation);
     EXECUTE format($ddl$
         CREATE TRIGGER tenancy_count_delete AFTER DELETE ON %1$s REFERENCING OLD TABLE AS old_rows
         FOR EACH STATEMENT EXECUTE FUNCTION tenancy.count_documents()$ddl$, relation);

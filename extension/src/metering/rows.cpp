@@ -10,6 +10,9 @@ extern "C" {
 #include "catalog/indexing.h"
 #include "catalog/objectaccess.h"
 #include "catalog/pg_trigger.h"
+#include "executor/executor.h"
+#include "utils/datum.h"
+#include "utils/tuplestore.h"
 }
 
 namespace {
@@ -105,6 +108,45 @@ void at_access(ObjectAccessType access, Oid class_id, Oid object, int sub_id, vo
     if (OidIsValid(relation) && counted_column(relation) != InvalidAttrNumber) uncount(relation);
 }
 
+/// Whether an UPDATE left every row with its tenant, as nearly all do: the two tables hold the rows in the same order.
+bool keeps_tenants(const TriggerData* trigger, AttrNumber column) {
+    TupleDesc shape = RelationGetDescr(trigger->tg_relation);
+    auto* attribute = TupleDescAttr(shape, column - 1);
+    Tuplestorestate* tables[] = {trigger->tg_oldtable, trigger->tg_newtable};
+    int pointers[2];
+    TupleTableSlot* slots[2];
+    for (int i = 0; i < 2; ++i) {
+        pointers[i] = tuplestore_alloc_read_pointer(tables[i], EXEC_FLAG_REWIND);
+        tuplestore_select_read_pointer(tables[i], pointers[i]);
+        tuplestore_rescan(tables[i]);
+        slots[i] = MakeSingleTupleTableSlot(shape, &TTSOpsMinimalTuple);
+    }
+    bool keeps = true;
+    while (keeps) {
+        CHECK_FOR_INTERRUPTS();
+        bool has[2];
+        Datum values[2];
+        bool nulls[2];
+        for (int i = 0; i < 2; ++i) {
+            tuplestore_select_read_pointer(tables[i], pointers[i]);
+            has[i] = tuplestore_gettupleslot(tables[i], true, false, slots[i]);
+            if (has[i]) values[i] = slot_getattr(slots[i], column, &nulls[i]);
+        }
+        if (!has[0] && !has[1]) break;
+        keeps = has[0] && has[1] && nulls[0] == nulls[1] &&
+                (nulls[0] || datumIsEqual(values[0], values[1], attribute->attbyval, attribute->attlen));
+    }
+    for (TupleTableSlot* slot : slots) ExecDropSingleTupleTableSlot(slot);
+    return keeps;
+}
+
+Oid count_documents() {
+    Oid none[] = {InvalidOid};
+    oidvector* arguments = buildoidvector(none, 0);
+    return GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum("count_documents"), PointerGetDatum(arguments),
+                           ObjectIdGetDatum(get_namespace_oid("tenancy", false)));
+}
+
 } // namespace
 
 namespace tenancy::metering {
@@ -121,6 +163,7 @@ extern "C" {
 PGDLLEXPORT PG_FUNCTION_INFO_V1(tenancy_tenant_keys_of);
 PGDLLEXPORT PG_FUNCTION_INFO_V1(tenancy_counted_column);
 PGDLLEXPORT PG_FUNCTION_INFO_V1(tenancy_before_drop);
+PGDLLEXPORT PG_FUNCTION_INFO_V1(tenancy_count_updates);
 
 PGDLLEXPORT Datum tenancy_tenant_keys_of(PG_FUNCTION_ARGS) {
     InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
@@ -164,6 +207,20 @@ PGDLLEXPORT Datum tenancy_counted_column(PG_FUNCTION_ARGS) {
     AttrNumber column = counted_column(PG_GETARG_OID(0));
     if (column == InvalidAttrNumber) PG_RETURN_NULL();
     PG_RETURN_INT16(column);
+}
+
+PGDLLEXPORT Datum tenancy_count_updates(PG_FUNCTION_ARGS) {
+    auto* trigger = reinterpret_cast<TriggerData*>(fcinfo->context);
+    if (!CALLED_AS_TRIGGER(fcinfo) || !trigger->tg_oldtable || !trigger->tg_newtable)
+        ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+                        errmsg("tenancy.count_updates() is installed by tenancy.meter_documents() only")));
+    AttrNumber column = counted_column(RelationGetRelid(trigger->tg_relation));
+    if (column == InvalidAttrNumber || keeps_tenants(trigger, column)) return PointerGetDatum(nullptr);
+    FmgrInfo call;
+    fmgr_info(count_documents(), &call);
+    LOCAL_FCINFO(inner, 0);
+    InitFunctionCallInfoData(*inner, &call, 0, InvalidOid, fcinfo->context, nullptr);
+    return FunctionCallInvoke(inner);
 }
 
 /// Loads the library, whose hook does the rest, into sessions that had no need of it yet.
