@@ -33,13 +33,12 @@ COMMENT ON TABLE tenancy.usage_slots IS 'what was used, in several rows of which
 COMMENT ON COLUMN tenancy.usage_slots.subject IS 'the tenant that used it, or the organization itself';
 COMMENT ON COLUMN tenancy.usage_slots.account IS 'the organization or tenant whose limit it was taken out of';
 COMMENT ON COLUMN tenancy.usage_slots.period IS 'first day of the month (UTC); -infinity for a level';
-COMMENT ON COLUMN tenancy.usage_slots.slot IS '0 is for sessions that hold the account, the others are for whoever finds them free';
+COMMENT ON COLUMN tenancy.usage_slots.slot IS '0 is for sessions that hold the account, the others are for whoever finds them free, those below zero hold documents that a restore counted';
 COMMENT ON COLUMN tenancy.usage_slots.used IS 'may be below zero in one slot when more was released than used through it';
 COMMENT ON COLUMN tenancy.usage_slots.lease IS 'what may still be used here without asking the account';
 
--- Documents are counted by what restored tables hold.
-SELECT pg_catalog.pg_extension_config_dump('tenancy.quota_accounts', $$WHERE metric <> 'documents'$$);
-SELECT pg_catalog.pg_extension_config_dump('tenancy.usage_slots', $$WHERE metric <> 'documents'$$);
+SELECT pg_catalog.pg_extension_config_dump('tenancy.quota_accounts', '');
+SELECT pg_catalog.pg_extension_config_dump('tenancy.usage_slots', '');
 
 ALTER TABLE tenancy.quota_accounts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE tenancy.usage_slots ENABLE ROW LEVEL SECURITY;
@@ -490,7 +489,7 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'tenancy_take_rate';
 COMMENT ON FUNCTION tenancy.take_rate(uuid, integer) IS
 'counts one use of a key in this minute of the clock, rolled back or not; TN006, saying how many seconds to wait, when it had per_minute already; null is no limit; internal';
 
--- A limit that changes takes back what was leased under the old one.
+-- A limit that changes takes back what was leased under the old one. One that is restored does not: the leases of the dump fit it.
 
 CREATE FUNCTION tenancy.recall_of(accounts uuid[], metrics text[]) RETURNS void
 LANGUAGE plpgsql
@@ -547,15 +546,15 @@ SELECT tenancy_internal.expose('limits_changed()');
 COMMENT ON FUNCTION tenancy.limits_changed() IS 'trigger: takes back what was leased under the limits before';
 
 CREATE TRIGGER limits_inserted AFTER INSERT ON tenancy.plan_limits REFERENCING NEW TABLE AS changed_rows
-FOR EACH STATEMENT EXECUTE FUNCTION tenancy.limits_changed();
+FOR EACH STATEMENT WHEN (NOT tenancy.is_restoring()) EXECUTE FUNCTION tenancy.limits_changed();
 CREATE TRIGGER limits_updated AFTER UPDATE ON tenancy.plan_limits REFERENCING NEW TABLE AS changed_rows
-FOR EACH STATEMENT EXECUTE FUNCTION tenancy.limits_changed();
+FOR EACH STATEMENT WHEN (NOT tenancy.is_restoring()) EXECUTE FUNCTION tenancy.limits_changed();
 CREATE TRIGGER limits_deleted AFTER DELETE ON tenancy.plan_limits REFERENCING OLD TABLE AS changed_rows
 FOR EACH STATEMENT EXECUTE FUNCTION tenancy.limits_changed();
 CREATE TRIGGER limits_inserted AFTER INSERT ON tenancy.limit_overrides REFERENCING NEW TABLE AS changed_rows
-FOR EACH STATEMENT EXECUTE FUNCTION tenancy.limits_changed();
+FOR EACH STATEMENT WHEN (NOT tenancy.is_restoring()) EXECUTE FUNCTION tenancy.limits_changed();
 CREATE TRIGGER limits_updated AFTER UPDATE ON tenancy.limit_overrides REFERENCING NEW TABLE AS changed_rows
-FOR EACH STATEMENT EXECUTE FUNCTION tenancy.limits_changed();
+FOR EACH STATEMENT WHEN (NOT tenancy.is_restoring()) EXECUTE FUNCTION tenancy.limits_changed();
 CREATE TRIGGER limits_deleted AFTER DELETE ON tenancy.limit_overrides REFERENCING OLD TABLE AS changed_rows
 FOR EACH STATEMENT EXECUTE FUNCTION tenancy.limits_changed();
 
@@ -576,7 +575,7 @@ SELECT tenancy_internal.expose('plan_changed()');
 COMMENT ON FUNCTION tenancy.plan_changed() IS 'trigger: takes back what was leased under the plan before';
 
 CREATE TRIGGER plan_changed AFTER UPDATE OF plan ON tenancy.organizations
-FOR EACH ROW WHEN (NEW.plan <> OLD.plan) EXECUTE FUNCTION tenancy.plan_changed();
+FOR EACH ROW WHEN (NEW.plan <> OLD.plan AND NOT tenancy.is_restoring()) EXECUTE FUNCTION tenancy.plan_changed();
 
 CREATE FUNCTION tenancy_internal.organization_changed() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
@@ -594,7 +593,7 @@ SELECT tenancy_internal.expose('organization_changed()');
 COMMENT ON FUNCTION tenancy.organization_changed() IS 'trigger: a tenant that moves to another organization comes under its limits';
 
 CREATE TRIGGER organization_changed AFTER UPDATE OF organization_id ON tenancy.tenants
-FOR EACH ROW WHEN (NEW.organization_id <> OLD.organization_id) EXECUTE FUNCTION tenancy.organization_changed();
+FOR EACH ROW WHEN (NEW.organization_id <> OLD.organization_id AND NOT tenancy.is_restoring()) EXECUTE FUNCTION tenancy.organization_changed();
 
 CREATE FUNCTION tenancy_internal.forget_levels() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER

@@ -146,7 +146,11 @@ BEGIN
     -- Columns of the application may be called like variables that plpgsql brings, such as found.
     RETURN NEXT format(
         'CREATE FUNCTION %s() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS %L', fill,
+        -- A dump holds what was filled; and what a row refers to may not be loaded yet.
         format(E'#variable_conflict use_column\nBEGIN\n'
+               '    IF TG_OP = ''INSERT'' AND tenancy.caller_is_restoring() THEN\n'
+               '        RETURN NEW;\n'
+               '    END IF;\n'
                '    IF TG_OP = ''INSERT'' AND NEW.%1$I IS NULL AND tenancy.has_context() THEN\n'
                '        %2$s;\n'
                '        RETURN NEW;\n'
@@ -160,7 +164,7 @@ BEGIN
         RETURN NEXT format(
             'CREATE FUNCTION %s() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS %L',
             tenancy.fill_name(this.migration, this.ordinal, 'adopt'),
-            format(E'BEGIN\n    PERFORM tenancy.adopt_tenant(%s, NEW.%I::text, NULL, %s);\n    RETURN NEW;\nEND', this.migration,
+            format(E'BEGIN\n    IF NOT tenancy.caller_is_restoring() THEN\n        PERFORM tenancy.adopt_tenant(%s, NEW.%I::text, NULL, %s);\n    END IF;\n    RETURN NEW;\nEND', this.migration,
                    tenant_column, (type = 'uuid'::regtype)::text));
         RETURN NEXT format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', tenancy.fill_name(this.migration, this.ordinal, 'adopt'));
         RETURN QUERY SELECT format('CREATE TRIGGER zz_tenancy_adopt BEFORE INSERT OR UPDATE OF %1$I ON %2$s FOR EACH ROW WHEN (NEW.%1$I IS NOT NULL) EXECUTE FUNCTION %3$s()',

@@ -42,6 +42,7 @@ AS $$
           UNION ALL SELECT * FROM tenancy.check_settings()
           UNION ALL SELECT * FROM tenancy.check_server()
           UNION ALL SELECT * FROM tenancy.check_counts()
+          UNION ALL SELECT * FROM tenancy.check_restore()
           UNION ALL SELECT * FROM tenancy.store_faults()) AS f (code, severity, object, problem, fix)
     ORDER BY array_position(ARRAY['error', 'warning', 'info'], f.severity), f.code, f.object, f.problem
 $$;

@@ -15,7 +15,8 @@ RETURN CASE column_type WHEN 'uuid'::regtype THEN key::uuid
 
 COMMENT ON FUNCTION tenancy.tenant_of_key(text, regtype) IS 'the tenant that a value of a tenant column means; internal';
 
--- Which tables are counted, and by which column. Not dumped: a restored table is counted when its triggers are made.
+-- Which tables are counted, and by which column. Not dumped: a restored table becomes one when its triggers are made. The counts
+-- themselves are, and a restore leaves them as they come, in whatever order tenants, documents and counts are loaded.
 CREATE TABLE tenancy.counted_tables (
     relation oid NOT NULL,
     column_number smallint NOT NULL,
@@ -69,6 +70,10 @@ DECLARE
     found record;
 BEGIN
     IF column_number IS NULL THEN
+        RETURN NULL;
+    END IF;
+    IF TG_OP = 'INSERT' AND tenancy.caller_is_restoring() THEN
+        PERFORM tenancy.count_restored();
         RETURN NULL;
     END IF;
     column_type := tenancy.tenant_type(TG_RELID, column_number);
@@ -147,6 +152,12 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    IF tenancy.caller_is_restoring() THEN
+        INSERT INTO tenancy.counted_tables (relation, column_number) VALUES (count_table.relation, count_table.column_number)
+        ON CONFLICT ON CONSTRAINT counted_tables_pkey DO NOTHING;
+        PERFORM tenancy.count_restored();
+        RETURN;
+    END IF;
     EXECUTE format('LOCK TABLE ONLY %s IN SHARE ROW EXCLUSIVE MODE', relation);
     INSERT INTO tenancy.counted_tables (relation, column_number) VALUES (count_table.relation, count_table.column_number);
     PERFORM tenancy.add_documents(r.tenant, r.rows) FROM tenancy.rows_of_tenants(count_table.relation, count_table.column_number) r;
@@ -166,7 +177,9 @@ BEGIN
         RETURN;
     END IF;
     PERFORM tenancy.flush_applied();
-    IF EXISTS (SELECT FROM pg_class c WHERE c.oid = uncount_table.relation) THEN
+    IF tenancy.caller_is_restoring() THEN
+        NULL; -- what a restore drops or switches off comes back
+    ELSIF EXISTS (SELECT FROM pg_class c WHERE c.oid = uncount_table.relation) THEN
         EXECUTE format('LOCK TABLE ONLY %s IN SHARE ROW EXCLUSIVE MODE', relation::regclass);
         PERFORM tenancy.add_documents(r.tenant, -r.rows) FROM tenancy.rows_of_tenants(uncount_table.relation, by_column) r;
     ELSE
@@ -204,6 +217,74 @@ END;
 
 COMMENT ON FUNCTION tenancy.documents_tables() IS
 'the documents tables of corpora with their children, and whether triggers count them; a statement on a table fires only its own; internal';
+
+-- Restored documents are counted where the dump's counts did not say them already; those that come later take the place of this.
+CREATE FUNCTION tenancy.count_restored() RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    -- Waits for a worker that loads them now, and lets none begin until this is committed.
+    LOCK TABLE tenancy.quota_accounts, tenancy.usage_slots IN SHARE ROW EXCLUSIVE MODE;
+    WITH added AS (
+        INSERT INTO tenancy.usage_slots AS s (subject, metric, period, account, slot, used, lease)
+        SELECT n.tenant, 'documents', '-infinity', n.tenant, -1, n.rows - coalesce(u.used, 0), 0
+        FROM (SELECT r.tenant, sum(r.rows)::bigint AS rows
+              FROM (SELECT DISTINCT d.relation, d.column_number FROM tenancy.documents_tables() d) c
+              CROSS JOIN LATERAL tenancy.rows_of_tenants(c.relation, c.column_number) r
+              GROUP BY r.tenant) n
+        LEFT JOIN (SELECT s.subject, sum(s.used)::bigint AS used FROM tenancy.usage_slots s WHERE s.metric = 'documents' GROUP BY s.subject) u
+            ON u.subject = n.tenant
+        WHERE n.rows > coalesce(u.used, 0)
+        ON CONFLICT ON CONSTRAINT usage_slots_pkey DO UPDATE SET used = s.used + excluded.used
+        RETURNING s.subject
+    )
+    INSERT INTO tenancy.quota_accounts AS a (account, metric, period, taken)
+    SELECT d.subject, 'documents', '-infinity', 0 FROM added d
+    ON CONFLICT ON CONSTRAINT quota_accounts_pkey DO NOTHING;
+    -- What is taken is what is used or leased.
+    UPDATE tenancy.quota_accounts a SET taken = n.taken
+    FROM (SELECT s.subject, sum(s.used + s.lease)::bigint AS taken FROM tenancy.usage_slots s
+          WHERE s.metric = 'documents'
+            AND s.subject IN (SELECT o.subject FROM tenancy.usage_slots o WHERE o.metric = 'documents' AND o.slot = -1)
+          GROUP BY s.subject) n
+    WHERE a.account = n.subject AND a.metric = 'documents' AND a.taken <> n.taken;
+END
+$$;
+
+COMMENT ON FUNCTION tenancy.count_restored() IS
+'counts documents that a restore loaded into tables, as far as the counts that it loads do not have them; internal';
+
+CREATE FUNCTION tenancy.merge_counts() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF TG_TABLE_NAME = 'usage_slots' THEN
+        DELETE FROM tenancy.usage_slots s WHERE s.subject = NEW.subject AND s.metric = 'documents' AND s.slot = -1;
+        -- What an earlier restore had counted stays apart from what this one counts.
+        IF NEW.slot < 0 THEN
+            UPDATE tenancy.usage_slots s SET used = s.used + NEW.used
+            WHERE (s.subject, s.metric, s.period, s.account, s.slot) = (NEW.subject, NEW.metric, NEW.period, NEW.account, -2);
+            IF FOUND THEN
+                RETURN NULL;
+            END IF;
+            NEW.slot := -2;
+        END IF;
+        RETURN NEW;
+    END IF;
+    UPDATE tenancy.quota_accounts a SET taken = NEW.taken
+    WHERE (a.account, a.metric, a.period) = (NEW.account, NEW.metric, NEW.period);
+    RETURN CASE WHEN FOUND THEN NULL ELSE NEW END;
+END
+$$;
+
+COMMENT ON FUNCTION tenancy.merge_counts() IS 'trigger: restored counts of documents take the place of those that were made from restored documents';
+
+CREATE TRIGGER merge_counts BEFORE INSERT ON tenancy.usage_slots
+FOR EACH ROW WHEN (NEW.metric = 'documents' AND tenancy.is_restoring()) EXECUTE FUNCTION tenancy.merge_counts();
+CREATE TRIGGER merge_counts BEFORE INSERT ON tenancy.quota_accounts
+FOR EACH ROW WHEN (NEW.metric = 'documents' AND tenancy.is_restoring()) EXECUTE FUNCTION tenancy.merge_counts();
 
 -- By the state, not by the statement: whatever attached, detached, made, switched on or off is followed.
 CREATE FUNCTION tenancy.follow_documents() RETURNS void
@@ -511,9 +592,9 @@ COMMENT ON FUNCTION tenancy.count_keys_anew() IS
 
 -- Before, and not after: a foreign key that cascades changes the documents in between, and their own triggers count that.
 CREATE TRIGGER count_keys_anew BEFORE UPDATE OF external_key ON tenancy.tenants
-FOR EACH ROW WHEN (NEW.external_key IS DISTINCT FROM OLD.external_key) EXECUTE FUNCTION tenancy.count_keys_anew();
+FOR EACH ROW WHEN (NEW.external_key IS DISTINCT FROM OLD.external_key AND NOT tenancy.is_restoring()) EXECUTE FUNCTION tenancy.count_keys_anew();
 CREATE TRIGGER count_keys_of_new AFTER INSERT ON tenancy.tenants
-FOR EACH ROW WHEN (NEW.external_key IS NOT NULL) EXECUTE FUNCTION tenancy.count_keys_anew();
+FOR EACH ROW WHEN (NEW.external_key IS NOT NULL AND NOT tenancy.is_restoring()) EXECUTE FUNCTION tenancy.count_keys_anew();
 
 CREATE FUNCTION tenancy_internal.extend_to_children() RETURNS event_trigger
 LANGUAGE plpgsql SECURITY DEFINER

@@ -130,6 +130,7 @@ BEGIN ATOMIC
         ('owner', 'check_version(integer)'),
         ('owner', 'preload_statement()'),
         ('owner', 'check_server()'),
+        ('owner', 'check_restore()'),
         ('owner', 'check()'),
         ('owner', 'key_of_tenant(text, regtype)'),
         ('owner', 'publish_tenant(text, text, regclass[], boolean)'),

@@ -19,7 +19,7 @@ awk '
             print code, substr(text, RSTART + 1, RLENGTH - 2)
             text = substr(text, RSTART + RLENGTH)
         }
-    }' sql/48_check*.sql sql/51_stores.sql sql/84_document_quota.sql sql/40_registry.sql sql/43_paths.sql | sort -u >"$work/source"
+    }' sql/48_check*.sql sql/51_stores.sql sql/84_document_quota.sql sql/86_restore.sql sql/58_registry_rules.sql sql/40_registry.sql sql/43_paths.sql | sort -u >"$work/source"
 awk -F'|' '/^## What pentest/ { exit } /^\| `/ { gsub(/[` ]/, "", $2); n = split($3, s, ","); for (i = 1; i <= n; i++) { gsub(/ /, "", s[i]); print $2, s[i] } }' \
     docs/check.md | sort -u >"$work/documented"
 
