@@ -29,6 +29,6 @@ sed -n '/^## What pentest/,$p' docs/check.md | grep '^| `' | cut -d'|' -f2 | tr 
 grep -oE "SELECT '[a-z_]+' AS attack|SELECT 'write_by_trigger'|\('[a-z_]+', (format\(|'SELECT|'TRUNCATE'|'REFERENCES'|'TRIGGER')|\([0-9]+, '[a-z_]+'|pentest_(says|weaken|judge)\('[a-z_]+'" sql/49_pentest*.sql |
     grep -oE "'[a-z_]+'" | tr -d "'" | grep -vxE 'table|rows' | sort -u >"$work/attacked"
 ok "the attacks are those that are documented" diff "$work/attacked" "$work/attacks"
-untested() { ! cut -d' ' -f1 "$work/source" | uniq | while read -r code; do grep -qrw "$code" test/pgtap test/scripts || echo "$code"; done | grep .; }
+untested() { ! cut -d' ' -f1 "$work/source" | uniq | while read -r code; do grep -qrw "$code" test/pgtap test/security test/scripts || echo "$code"; done | grep .; }
 ok "each has a test that names it" untested
 finish

@@ -114,6 +114,53 @@ TEST(web_token, shape_is_three_parts_of_json_objects) {
     EXPECT_FALSE(web_token::parse(header + '.' + base64url("{\"a\":\"" + std::string(longest_token, 'x') + "\"}") + ".AAAA"));
 }
 
+TEST(web_token, a_name_that_comes_twice_is_refused_at_every_depth) {
+    const std::string header = R"({"alg":"HS256"})";
+    const std::vector<std::string> ambiguous{
+        R"({"exp":1,"exp":2})",
+        R"({"app":{"tenant":"a","tenant":"b"}})",
+        R"({"app":{"tenant":"a"},"app":{"tenant":"b"}})",
+        R"({"app":[{"x":1},{"tenant":"a","tenant":"b"}]})",
+        R"({"a":{"b":{"c":{"d":1,"e":{},"d":{}}}}})",
+        R"({"app":{"tenant":"a","ten\u0061nt":"b"}})",
+        R"({"app":{"":1,"":2}})",
+    };
+    for (const std::string& text : ambiguous) {
+        EXPECT_FALSE(claims::parse(text)) << text;
+        EXPECT_FALSE(web_token::parse(unsigned_token(header, text))) << text;
+    }
+    EXPECT_FALSE(web_token::parse(unsigned_token(R"({"alg":"HS256","jwk":{"k":"a","k":"b"}})", "{}")));
+
+    const std::vector<std::string> clear{
+        R"({"app":{"tenant":"a"},"tenant":"b"})",
+        R"({"app":[{"tenant":"a"},{"tenant":"b"}]})",
+        R"({"tenant":{"tenant":{"tenant":"a"}},"x":{"tenant":"a"}})",
+        R"({"a":{"b":1},"c":{"b":1},"b":1})",
+    };
+    for (const std::string& text : clear) {
+        EXPECT_TRUE(claims::parse(text)) << text;
+        EXPECT_TRUE(web_token::parse(unsigned_token(header, text))) << text;
+    }
+    EXPECT_EQ(claims::parse(clear[2])->text("/tenant/tenant/tenant"), "a");
+}
+
+TEST(key_set, refuses_a_name_that_comes_twice) {
+    const std::vector<std::string> ambiguous{
+        R"({"keys":[],"keys":[)" + es256_key + "]}",
+        R"({"keys":[{"kty":"EC","kty":"oct","crv":"P-256","x":"a","y":"b"}]})",
+        es256_key.substr(0, es256_key.size() - 1) + R"(,"other":{"a":1,"a":2}})",
+    };
+    for (const std::string& text : ambiguous) {
+        try {
+            key_set::parse(text, {algorithm::es256});
+            ADD_FAILURE() << text;
+        } catch (const tenancy::error& e) {
+            EXPECT_NE(e.detail().find("in which every name comes once"), std::string::npos) << text << ": " << e.detail();
+        }
+    }
+    EXPECT_EQ(key_set::parse(R"({"keys":[)" + es256_key + "," + es256_key + "]}", {algorithm::es256}).size(), 2u);
+}
+
 TEST(web_token, what_we_sign_verifies) {
     const std::string secret(32, 's');
     std::string token = sign(R"({"exp":2000})", "3", secret);

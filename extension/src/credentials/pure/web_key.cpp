@@ -4,6 +4,7 @@
 
 #include "credentials/pure/crypto.hpp"
 #include "credentials/pure/encoding.hpp"
+#include "credentials/pure/json_object.hpp"
 #include "pure/error.hpp"
 
 #include <algorithm>
@@ -250,9 +251,9 @@ key_set key_set::parse(std::string_view text, const std::vector<algorithm>& algo
     std::size_t start = text.find_first_not_of(" \t\r\n");
     std::string_view body = start == std::string_view::npos ? std::string_view{} : text.substr(start);
     if (!body.empty() && body[0] == '{') {
-        json document = json::parse(body, nullptr, false);
-        if (!document.is_object()) refuse("They begin like JSON and are not a JSON object.");
-        json list = document.contains("keys") ? document["keys"] : json::array({document});
+        auto document = parse_json_object(body);
+        if (!document) refuse("They begin like JSON and are not a JSON object in which every name comes once.");
+        json list = document->contains("keys") ? (*document)["keys"] : json::array({*document});
         if (!list.is_array()) refuse("Member \"keys\" of a JSON Web Key set must be an array.");
         if (list.size() > most_keys) refuse("There are more than " + std::to_string(most_keys) + " keys.");
         for (const json& object : list) {

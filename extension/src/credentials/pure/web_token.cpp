@@ -4,10 +4,10 @@
 
 #include "credentials/pure/crypto.hpp"
 #include "credentials/pure/encoding.hpp"
+#include "credentials/pure/json_object.hpp"
 
 #include <algorithm>
 #include <cmath>
-#include <set>
 
 #include <nlohmann/json.hpp>
 
@@ -16,20 +16,6 @@ namespace tenancy::credentials {
 namespace {
 
 using json = nlohmann::json;
-
-/// One JSON object in which no name comes twice: two readers of a token must not see different claims.
-std::optional<json> parse_object(std::string_view text) {
-    std::set<std::string> names;
-    bool is_unambiguous = true;
-    auto watch = [&](int depth, json::parse_event_t event, json& value) {
-        if (event == json::parse_event_t::key && depth == 1 && !names.insert(value.get<std::string>()).second)
-            is_unambiguous = false;
-        return true;
-    };
-    json object = json::parse(text, watch, false);
-    if (!is_unambiguous || !object.is_object()) return std::nullopt;
-    return object;
-}
 
 /// A NumericDate: seconds since 1970, perhaps with a fraction.
 std::optional<double> time_of(const json& value) {
@@ -42,7 +28,7 @@ std::optional<double> time_of(const json& value) {
 
 std::optional<claims> claims::parse(std::string_view text) {
     if (text.size() > longest_token) return std::nullopt;
-    auto object = parse_object(text);
+    auto object = parse_json_object(text);
     if (!object) return std::nullopt;
     claims result;
     result.m_object = std::make_shared<const json>(std::move(*object));
@@ -102,7 +88,7 @@ std::optional<web_token> web_token::parse(std::string_view text) {
     auto signature = from_base64url(text.substr(second + 1));
     if (!header_text || !claims_text || !signature || signature->empty()) return std::nullopt;
 
-    auto header = parse_object(*header_text);
+    auto header = parse_json_object(*header_text);
     if (!header) return std::nullopt;
     auto alg = header->find("alg"), kid = header->find("kid");
     if (alg == header->end() || !alg->is_string()) return std::nullopt;
