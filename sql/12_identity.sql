@@ -99,6 +99,7 @@ CREATE TABLE tenancy.memberships (
     role text COLLATE "C" NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now(),
     created_by uuid,
+    shows_user boolean NOT NULL DEFAULT true,
     CONSTRAINT memberships_pkey PRIMARY KEY (tenant_id, user_id),
     CONSTRAINT memberships_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenancy.tenants (id) ON DELETE CASCADE,
     CONSTRAINT memberships_user_id_fkey FOREIGN KEY (user_id) REFERENCES tenancy.users (id) ON DELETE CASCADE,
@@ -110,6 +111,8 @@ CREATE INDEX memberships_user_id_idx ON tenancy.memberships (user_id);
 COMMENT ON TABLE tenancy.memberships IS 'which user has which role in which tenant';
 COMMENT ON COLUMN tenancy.memberships.role IS 'a role of the tenant''s own, else the built-in one of that name; an unknown one holds no permission';
 COMMENT ON COLUMN tenancy.memberships.created_by IS 'the user who added or invited the member, or null';
+COMMENT ON COLUMN tenancy.memberships.shows_user IS
+'whether the other members see the user''s address, name and status: not of one whom a member added by id, until the user accepts an invitation or switches to the tenant';
 
 CREATE TABLE tenancy.api_keys (
     id uuid NOT NULL DEFAULT tenancy.uuid_v7(),

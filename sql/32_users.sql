@@ -469,6 +469,8 @@ BEGIN
         PERFORM tenancy.raise_not_available();
     END IF;
     UPDATE tenancy.users u SET current_tenant_id = switch_tenant.tenant WHERE u.id = acting;
+    UPDATE tenancy.memberships m SET shows_user = true
+    WHERE m.tenant_id = switch_tenant.tenant AND m.user_id = acting AND NOT m.shows_user;
     RETURN switch_tenant.tenant;
 END
 $$;

@@ -171,6 +171,9 @@ BEGIN
     SELECT u.status INTO user_status FROM tenancy.users u WHERE u.id = insert_member.user_id FOR SHARE;
     IF NOT FOUND THEN
         PERFORM tenancy.raise_no_user(insert_member.user_id);
+    ELSIF user_status <> 'active' AND NOT tenancy.is_operator() THEN
+        -- A member who names somebody by id learns nothing of them.
+        PERFORM tenancy.raise_no_user(insert_member.user_id);
     ELSIF user_status <> 'active' THEN
         RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format('user %s is %s', insert_member.user_id, user_status),
             HINT = 'tenancy.reactivate_user() takes that back.';
@@ -228,10 +231,11 @@ BEGIN
     PERFORM tenancy.refuse_null(tenant IS NULL, 'tenant');
     PERFORM tenancy.authorize(tenant, 'members.read');
     RETURN QUERY
-        SELECT m.user_id, u.email, u.name, m.role, u.status, t.created_by IS NOT DISTINCT FROM m.user_id, m.created_by, m.created_at
+        SELECT m.user_id, CASE WHEN s.shown THEN u.email END, CASE WHEN s.shown THEN u.name END, m.role, CASE WHEN s.shown THEN u.status END, t.created_by IS NOT DISTINCT FROM m.user_id, m.created_by, m.created_at
         FROM tenancy.memberships m
         JOIN tenancy.users u ON u.id = m.user_id
         JOIN tenancy.tenants t ON t.id = m.tenant_id
+        CROSS JOIN LATERAL (SELECT m.shows_user OR tenancy.is_operator() OR m.user_id IS NOT DISTINCT FROM tenancy.acting_user() AS shown) s
         WHERE m.tenant_id = list_members.tenant
         ORDER BY m.created_at, m.user_id;
 END
@@ -239,7 +243,7 @@ $$;
 
 SELECT tenancy_internal.expose('list_members(uuid)');
 
-COMMENT ON FUNCTION tenancy.list_members(uuid) IS 'the members of a tenant with their roles, the oldest first; needs members.read';
+COMMENT ON FUNCTION tenancy.list_members(uuid) IS 'the members of a tenant with their roles, the oldest first; address, name and status are null of one whom a member added by id and who has not accepted an invitation or switched to the tenant since; needs members.read';
 
 CREATE FUNCTION tenancy_internal.add_member(tenant uuid, user_id uuid, role text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER
@@ -251,13 +255,18 @@ BEGIN
     PERFORM tenancy.refuse_role_above(add_member.tenant, add_member.role);
     PERFORM tenancy.insert_member(add_member.tenant, add_member.user_id, add_member.role,
         CASE WHEN NOT tenancy.is_operator() THEN tenancy.current_user_id() END);
+    IF NOT tenancy.is_operator() THEN
+        -- Whoever knows an id could make anybody a member and read their address. An invitation asks the user.
+        UPDATE tenancy.memberships m SET shows_user = false
+        WHERE m.tenant_id = add_member.tenant AND m.user_id = add_member.user_id;
+    END IF;
 END
 $$;
 
 SELECT tenancy_internal.expose('add_member(uuid, uuid, text)');
 
 COMMENT ON FUNCTION tenancy.add_member(uuid, uuid, text) IS
-'makes a user a member with a role that is not above the caller''s; needs members.manage; 23505 for who is one already, TN005 when the limit is reached';
+'makes a user a member with a role that is not above the caller''s; needs members.manage; unless an operator did it, the tenant sees nothing of the user but the id until they accept an invitation or switch to it; 23505 for who is one already, TN005 when the limit is reached';
 
 CREATE FUNCTION tenancy_internal.change_role(tenant uuid, user_id uuid, role text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER

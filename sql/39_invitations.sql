@@ -176,7 +176,11 @@ BEGIN
     IF NOT FOUND THEN
         RETURN NULL;
     END IF;
-    IF EXISTS (SELECT FROM tenancy.memberships m WHERE m.tenant_id = invited_to AND m.user_id = add_invited_member.user_id) THEN
+    UPDATE tenancy.memberships m SET shows_user = true
+    WHERE m.tenant_id = invited_to AND m.user_id = add_invited_member.user_id AND NOT m.shows_user;
+    IF FOUND THEN
+        RETURN invited_to;
+    ELSIF EXISTS (SELECT FROM tenancy.memberships m WHERE m.tenant_id = invited_to AND m.user_id = add_invited_member.user_id) THEN
         RETURN NULL;
     END IF;
     PERFORM tenancy.consume(invited_to, 'members');

@@ -41,8 +41,8 @@ SELECT throws_ok('SELECT tenancy.add_member(test_helpers.a(), newcomer(), ''boss
                  'role ''boss'' does not exist in this tenant', 'unknown role');
 SELECT throws_ok('SELECT tenancy.add_member(test_helpers.a(), test_helpers.a(), ''viewer'')', '42704',
                  'user aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa does not exist', 'unknown user');
-SELECT throws_ok('SELECT tenancy.add_member(test_helpers.a(), gone(), ''viewer'')', '55000',
-                 'user c0000000-0000-4000-8000-000000000003 is deactivated', 'deactivated user');
+SELECT throws_ok('SELECT tenancy.add_member(test_helpers.a(), gone(), ''viewer'')', '42704',
+                 'user c0000000-0000-4000-8000-000000000003 does not exist', 'a deactivated user is as one that does not exist');
 SELECT throws_ok('SELECT tenancy.change_role(test_helpers.a(), NULL, ''viewer'')', '22004', 'user_id must not be null', 'no member');
 SELECT throws_ok('SELECT tenancy.remove_member(test_helpers.a(), NULL)', '22004', 'user_id must not be null', 'no member to remove');
 SELECT throws_ok('SELECT tenancy.list_members(NULL)', '22004', 'tenant must not be null', 'no tenant to list');

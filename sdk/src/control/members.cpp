@@ -11,8 +11,14 @@ std::vector<member> members::list(const tenant_id& of) const {
     static const std::string sql = "SELECT user_id, email, name, role, status, is_creator, created_by, " +
                                    detail::micros("created_at") + " FROM tenancy.list_members($1)";
     return detail::read_all(control_.exec(sql, arguments{}.id(of)), [](row_reader& row) {
-        return member{row.id<user_id>(), row.maybe_text(), row.maybe_text(),        row.text(),
-                      row.text(),        row.boolean(),    row.maybe_id<user_id>(), row.time()};
+        return member{row.id<user_id>(),
+                      row.maybe_text(),
+                      row.maybe_text(),
+                      row.text(),
+                      row.maybe_text().value_or(""),
+                      row.boolean(),
+                      row.maybe_id<user_id>(),
+                      row.time()};
     });
 }
 

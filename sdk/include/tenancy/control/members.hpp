@@ -15,7 +15,8 @@ struct member {
     std::optional<std::string> name;
     /// `admin`, `editor`, `viewer`, or a role of the tenant's own.
     std::string role;
-    /// The user's: `active` or `deactivated`.
+    /// The user's: `active` or `deactivated`; empty, as the address and the name, of one whom a member added by id and who has not
+    /// come themselves since.
     std::string status;
     /// Whether the user made the tenant; they are not removed.
     bool is_creator;
