@@ -28,7 +28,7 @@ help:
 	@echo 'make setup      only install what is missing'
 	@echo 'make sdk        build the C++ SDK, its tests and tenancyctl under build/cmake'
 	@echo 'make unit       run the tests that need no server'
-	@echo 'make fuzz       feed made-up keys and tokens to their parsers (FUZZ_SECONDS=60 for longer)'
+	@echo 'make fuzz       feed made-up input to the parsers (FUZZ_SECONDS=60 for longer) and to every C function (FUZZ_CALLS=1000)'
 	@echo 'make bench      run the benchmarks'
 	@echo 'make format     clang-format over the C++ sources'
 	@echo 'make clean-all  stop private servers, delete build/ and all that was built'
@@ -51,8 +51,9 @@ unit: setup
 sdk: setup
 	@scripts/build_sdk
 
-fuzz: setup
+fuzz: stage
 	@test/scripts/fuzz.sh
+	@test/scripts/fuzz_functions.sh
 
 demo:
 	@scripts/demo

@@ -38,7 +38,7 @@ ALTER TABLE tenancy.audit_log ENABLE ROW LEVEL SECURITY;
 CREATE FUNCTION tenancy.audit_digest(
     tenant uuid, id uuid, at timestamptz, actor text, action text, object text, before jsonb, after jsonb
 ) RETURNS bytea
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 -- A JSON array, so that no two events have one text; the time as a number, which no setting changes.
 RETURN sha256(convert_to(jsonb_build_array(tenant, id, extract(epoch FROM at), actor, action, object, before, after)::text, 'UTF8'));

@@ -44,7 +44,7 @@ ALTER TABLE tenancy.quota_accounts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE tenancy.usage_slots ENABLE ROW LEVEL SECURITY;
 
 CREATE FUNCTION tenancy.refuse_bad_metric(metric text) RETURNS void
-LANGUAGE plpgsql IMMUTABLE
+LANGUAGE plpgsql VOLATILE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -62,7 +62,7 @@ $$;
 COMMENT ON FUNCTION tenancy.refuse_bad_metric(text) IS 'raises 22004 or 22023 with a hint for what cannot name a metric; internal';
 
 CREATE FUNCTION tenancy.refuse_bad_amount(amount bigint) RETURNS void
-LANGUAGE plpgsql IMMUTABLE
+LANGUAGE plpgsql VOLATILE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN

@@ -1,7 +1,7 @@
 -- Plans, limits and usage as operators and members see them.
 
 CREATE FUNCTION tenancy.raise_no_plan(plan text) RETURNS void
-LANGUAGE plpgsql IMMUTABLE
+LANGUAGE plpgsql VOLATILE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -14,7 +14,7 @@ $$;
 COMMENT ON FUNCTION tenancy.raise_no_plan(text) IS 'raises 42704; internal';
 
 CREATE FUNCTION tenancy.refuse_bad_limit(max_amount bigint) RETURNS void
-LANGUAGE plpgsql IMMUTABLE
+LANGUAGE plpgsql VOLATILE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN

@@ -10,7 +10,7 @@ RETURN CASE WHEN value ~ '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a
 COMMENT ON FUNCTION tenancy.uuid_or_null(text) IS 'a uuid in canonical form, or null for any other text; internal';
 
 CREATE FUNCTION tenancy.refuse_null(is_null boolean, argument text) RETURNS void
-LANGUAGE plpgsql IMMUTABLE
+LANGUAGE plpgsql VOLATILE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -23,7 +23,7 @@ $$;
 COMMENT ON FUNCTION tenancy.refuse_null(boolean, text) IS 'raises 22004 for an argument that is null; internal';
 
 CREATE FUNCTION tenancy.refuse_bad_slug(slug text, of text) RETURNS void
-LANGUAGE plpgsql IMMUTABLE
+LANGUAGE plpgsql VOLATILE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -43,7 +43,7 @@ COMMENT ON FUNCTION tenancy.refuse_bad_slug(text, text) IS 'raises 22004 or 2202
 
 -- Null is left to the caller: it means "as it is", or that a default is taken.
 CREATE FUNCTION tenancy.refuse_bad_name(name text, of text) RETURNS void
-LANGUAGE plpgsql IMMUTABLE
+LANGUAGE plpgsql VOLATILE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -58,7 +58,7 @@ $$;
 COMMENT ON FUNCTION tenancy.refuse_bad_name(text, text) IS 'raises 22023 for a name that is empty or too long; internal';
 
 CREATE FUNCTION tenancy.refuse_bad_object(value jsonb, argument text) RETURNS void
-LANGUAGE plpgsql IMMUTABLE
+LANGUAGE plpgsql VOLATILE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN

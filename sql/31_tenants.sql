@@ -62,7 +62,7 @@ COMMENT ON FUNCTION tenancy.authorize_return(uuid, text) IS
 'lets an operator pass, and a member of a tenant that a member took out of use whose role holds the permission; TN002 for a stranger; internal';
 
 CREATE FUNCTION tenancy.refuse_bad_external_key(external_key text) RETURNS void
-LANGUAGE plpgsql IMMUTABLE
+LANGUAGE plpgsql VOLATILE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN

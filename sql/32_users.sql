@@ -1,7 +1,7 @@
 -- Users: registered and kept by operators; a user in context reads and changes what is their own.
 
 CREATE FUNCTION tenancy.refuse_bad_email(email text) RETURNS void
-LANGUAGE plpgsql IMMUTABLE
+LANGUAGE plpgsql VOLATILE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -15,7 +15,7 @@ $$;
 COMMENT ON FUNCTION tenancy.refuse_bad_email(text) IS 'raises 22023 for what cannot be an e-mail address; internal';
 
 CREATE FUNCTION tenancy.refuse_bad_identity(issuer text, subject text) RETURNS void
-LANGUAGE plpgsql IMMUTABLE
+LANGUAGE plpgsql VOLATILE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -91,7 +91,7 @@ COMMENT ON FUNCTION tenancy.raise_email_taken(text) IS 'raises 23505; internal';
 
 -- The part of the e-mail before the @ in the letters of a slug; short enough for what makes it unique.
 CREATE FUNCTION tenancy.slug_of(text_of_person text) RETURNS text
-LANGUAGE sql IMMUTABLE
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 RETURN coalesce(nullif(trim(BOTH '-' FROM left(
     trim(BOTH '-' FROM regexp_replace(lower(split_part(text_of_person, '@', 1)), '[^a-z0-9]+', '-', 'g')), 48)), ''), 'user');

@@ -53,7 +53,7 @@ COMMENT ON FUNCTION tenancy.refuse_role_not_below(uuid, text, integer, text) IS
 'raises TN004 for a role that is not below the caller''s rank or holds what they do not; internal';
 
 CREATE FUNCTION tenancy.refuse_bad_rank(rank integer) RETURNS void
-LANGUAGE plpgsql IMMUTABLE
+LANGUAGE plpgsql VOLATILE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN

@@ -53,7 +53,7 @@ CREATE POLICY write_own ON tenancy.protected_tables USING (EXISTS (
 -- the search_path; the names in their bodies are bound already.
 
 CREATE FUNCTION tenancy.context_call(column_type regtype, writing boolean) RETURNS text
-LANGUAGE sql IMMUTABLE
+LANGUAGE sql STABLE PARALLEL SAFE
 RETURN format('tenancy.%s_tenant_%s()', CASE WHEN writing THEN 'writable' ELSE 'current' END,
     CASE column_type WHEN 'uuid'::regtype THEN 'id' WHEN 'text'::regtype THEN 'key'
                      WHEN 'bigint'::regtype THEN 'key_bigint' WHEN 'integer'::regtype THEN 'key_integer' END);
@@ -62,7 +62,7 @@ COMMENT ON FUNCTION tenancy.context_call(regtype, boolean) IS
 'the call that gives the current tenant to a column of this type; internal';
 
 CREATE FUNCTION tenancy.tenants_column(column_type regtype) RETURNS name
-LANGUAGE sql IMMUTABLE
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE column_type WHEN 'uuid'::regtype THEN 'id' WHEN 'text'::regtype THEN 'external_key'
                         WHEN 'bigint'::regtype THEN 'external_key_bigint' WHEN 'integer'::regtype THEN 'external_key_bigint' END;
 

@@ -33,7 +33,7 @@ COMMENT ON FUNCTION tenancy.unique_keys(regclass[]) IS
 
 -- Prepared keys and foreign keys are found by this name.
 CREATE FUNCTION tenancy.prepared_name(name name) RETURNS name
-LANGUAGE sql IMMUTABLE
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN octet_length(name::text) <= 52 THEN name || '_per_tenant'
             ELSE 'tenancy_' || md5(name::text) || '_per_tenant' END;
 

@@ -43,7 +43,7 @@ COMMENT ON FUNCTION tenancy.key_bound_by(oid, oid, name[], name) IS
 'why a unique key cannot get the tenant as its first column, or null; internal';
 
 CREATE FUNCTION tenancy.same_columns(one name[], other name[]) RETURNS boolean
-LANGUAGE sql IMMUTABLE
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN one @> other AND one <@ other AND cardinality(one) = cardinality(other);
 
 COMMENT ON FUNCTION tenancy.same_columns(name[], name[]) IS 'whether two lists hold the same columns in whatever order; internal';

@@ -55,14 +55,14 @@ RETURN ARRAY(SELECT t FROM tenancy.migration_tables t WHERE t.migration = migrat
 COMMENT ON FUNCTION tenancy.migration_plan(integer) IS 'the tables of a migration, parents first; internal';
 
 CREATE FUNCTION tenancy.fill_name(migration integer, ordinal integer, purpose text) RETURNS text
-LANGUAGE sql IMMUTABLE
+LANGUAGE sql STABLE PARALLEL SAFE
 RETURN format('tenancy.migration_%s_table_%s_%s', migration, ordinal, purpose);
 
 COMMENT ON FUNCTION tenancy.fill_name(integer, integer, text) IS
 'the name of a function that is made for one table of a migration; internal';
 
 CREATE FUNCTION tenancy.move_trigger(ordinal integer) RETURNS name
-LANGUAGE sql IMMUTABLE
+LANGUAGE sql STABLE PARALLEL SAFE
 RETURN format('A_tenancy_move_%s', ordinal);
 
 COMMENT ON FUNCTION tenancy.move_trigger(integer) IS

@@ -285,7 +285,7 @@ $$;
 COMMENT ON FUNCTION tenancy.run_step(tenancy.migrations, tenancy.migration_steps) IS 'does a step, or one batch of it; internal';
 
 CREATE FUNCTION tenancy.phase_place(phase text) RETURNS integer
-LANGUAGE sql IMMUTABLE
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 RETURN coalesce(array_position(ARRAY['prepare', 'trial', 'rollout', 'enforce'], phase),
                 array_position(ARRAY['prepared', 'trial', 'rollout', 'enforced'], phase));

@@ -3,7 +3,7 @@
 -- An index or an exclusion constraint with the tenant as its first column. Only the beginning is looked at, name by name: what
 -- looks like the rest of it may be part of a name.
 CREATE FUNCTION tenancy.with_tenant_first(definition text, addition text) RETURNS text
-LANGUAGE sql IMMUTABLE
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN regexp_replace(definition,
     '^((?:CREATE (?:UNIQUE )?INDEX (?:"(?:[^"]|"")+"|[^ "]+) ON )?)(?:ONLY )?((?:(?:"(?:[^"]|"")+"|[^ "]+?)+|EXCLUDE) USING \w+ \()',
     '\1\2' || replace(addition, '\', '\\') || ', ');

@@ -1,7 +1,7 @@
 -- check() about the server: its version, its preloaded libraries and its lock table.
 
 CREATE FUNCTION tenancy.row_security_fixes() RETURNS TABLE (cve text, major integer, fixed_in_minor integer, flaw text)
-LANGUAGE sql IMMUTABLE
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     SELECT f.cve, m.major, m.minor, f.flaw
@@ -21,7 +21,7 @@ COMMENT ON FUNCTION tenancy.row_security_fixes() IS
 'flaws of PostgreSQL in row level security, and the minor version of each major one that first had the repair; internal';
 
 CREATE FUNCTION tenancy.check_version(version_num integer) RETURNS TABLE (code text, severity text, object text, problem text, fix text)
-LANGUAGE sql IMMUTABLE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     SELECT 'server_outdated', 'warning', format('server %s.%s', version_num / 10000, version_num % 10000),

@@ -45,7 +45,7 @@ END;
 COMMENT ON FUNCTION tenancy.store_kinds(text) IS 'the kinds of stores that a corpus can have; internal';
 
 CREATE FUNCTION tenancy.store_trigger_prefix(corpus text, kind text) RETURNS text
-LANGUAGE sql IMMUTABLE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 RETURN format('tenancy_%s_%s_', kind, left(encode(sha256(convert_to(corpus, 'UTF8')), 'hex'), 8));
 

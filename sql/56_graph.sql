@@ -228,7 +228,7 @@ $$;
 COMMENT ON FUNCTION tenancy.graph_layout(text) IS 'the tables of a graph as the statements over it need them; internal';
 
 CREATE FUNCTION tenancy.refuse_bad_items(items jsonb, part text, required text[]) RETURNS void
-LANGUAGE plpgsql IMMUTABLE
+LANGUAGE plpgsql VOLATILE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE

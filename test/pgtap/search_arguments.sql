@@ -1,6 +1,6 @@
 -- Every argument of the search functions: null, out of range, unknown; each refused by name with what was given.
 BEGIN;
-SELECT plan(38);
+SELECT plan(44);
 
 SELECT test_helpers.make_tenants();
 SELECT test_helpers.make_role('app');
@@ -50,6 +50,14 @@ SELECT throws_ok($$SELECT * FROM tenancy.get_document_chunks(NULL)$$, '22004', '
 SELECT throws_ok($$SELECT * FROM tenancy.get_document_chunks(tenancy.uuid_v7(), NULL)$$, '22004', 'corpus must not be null');
 SELECT throws_ok($$SELECT * FROM tenancy.get_document_chunks(tenancy.uuid_v7(), 'nothing')$$, 'TN010', 'corpus "nothing" is not configured');
 SELECT is_empty($$SELECT * FROM tenancy.get_document_chunks(tenancy.uuid_v7())$$, 'an unknown document has no chunks');
+
+-- Texts have a limit: what stands in a query is gone through for each chunk.
+SELECT throws_ok($$SELECT * FROM tenancy.keyword_search(repeat('a ', 100000))$$, '54000', 'query_text must be at most 32768 bytes long, not 200000');
+SELECT throws_ok($$SELECT * FROM tenancy.hybrid_search('[1,2,3]', '"' || repeat('word ', 100000) || '"')$$, '54000', 'query_text must be at most 32768 bytes long, not 500002');
+SELECT throws_ok($$SELECT * FROM tenancy.keyword_search(repeat('é', 16385))$$, '54000', 'query_text must be at most 32768 bytes long, not 32770');
+SELECT lives_ok($$SELECT * FROM tenancy.keyword_search(repeat('é', 16384))$$, 'the longest query that is allowed');
+SELECT throws_ok($$SELECT * FROM tenancy.match_chunks('[1,2,3]', filter => jsonb_build_object('a', repeat('x', 100000)))$$, '54000');
+SELECT lives_ok($$SELECT * FROM tenancy.match_chunks('[1,2,3]', filter => jsonb_build_object('a', repeat('x', 60000)))$$, 'a long filter that is allowed');
 
 SELECT * FROM finish();
 ROLLBACK;

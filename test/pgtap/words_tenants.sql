@@ -122,7 +122,7 @@ SET SESSION AUTHORIZATION :"operator";
 SELECT throws_ok(format('SELECT tenancy.%s(NULL, ''s'')', f), '22004', 'tenant must not be null', f || ' needs a tenant')
 FROM unnest('{freeze_tenant,unfreeze_tenant,prewarm_tenant}'::text[]) f;
 RESET SESSION AUTHORIZATION;
-SELECT throws_ok($$SELECT tenancy.pack_words('s', 'SELECT', 1, NULL, NULL)$$, 'XX000', 'the keyword store of corpus "s" is not being built', 'nothing is packed into a store that is not being built');
+SELECT throws_ok($$SELECT tenancy.pack_words('s', 'SELECT', 1, NULL, NULL)$$, '55000', 'the keyword store of corpus "s" is not being built', 'nothing is packed into a store that is not being built');
 
 -- Taken away, with both stores.
 SELECT tenancy.freeze_tenant(b(), 's');

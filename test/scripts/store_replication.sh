@@ -43,6 +43,12 @@ follows() {
     diff "$work/one" "$work/two"
 }
 ok "what was there before is found" follows
+# The worker that copies a table fires the triggers of its rows and those of its statement.
+codes() { sql "$1" -c 'SELECT sum(entries) FROM tenancy.vector_blocks WHERE kind IN (1, 2, 6, 7)'; }
+ok "and the vector store has each chunk that was copied once" test "$(codes two)" = 50
+ok "as its publisher's has" test "$(codes one)" = 50
+words() { sql "$1" -c "SET tenancy.tenant_id = '$tenant'" -c "SELECT tenancy.prewarm_tenant('$tenant')"; }
+ok "so has the keyword store" test "$(words two)" = "$(words one)"
 sql one <<SQL >/dev/null
 INSERT INTO chunks (tenant_id, document_id, chunk_index, content, embedding) SELECT '$tenant', '$tenant', i, 'later', ARRAY[i, 1, 2]::vector FROM generate_series(51, 150) i;
 DELETE FROM chunks WHERE chunk_index BETWEEN 40 AND 60;

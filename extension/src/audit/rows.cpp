@@ -190,6 +190,7 @@ PGDLLEXPORT Datum tenancy_audit_rows(PG_FUNCTION_ARGS) {
         write(relation, action, omitted, before, after);
     } else {
         for (;;) {
+            CHECK_FOR_INTERRUPTS();
             fetch(before);
             fetch(after);
             if (before.count == 0 && after.count == 0) break;

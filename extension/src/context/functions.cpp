@@ -70,11 +70,15 @@ inline Datum tenant_key_integer(FunctionCallInfo fcinfo) {
 
 /// A text names a tenant by its id in canonical form, else by its slug.
 tenant_name name_argument(FunctionCallInfo fcinfo, int argument) {
+    // What is longer than any name is nobody's, and is not carried through look-ups and logs whole.
+    constexpr int longest = 255;
     text* given = PG_GETARG_TEXT_PP(argument);
+    std::string_view view = text_view(given);
     tenant_name name{false, {}, nullptr};
-    if (!parse_canonical(text_view(given), name.id)) {
+    if (!parse_canonical(view, name.id)) {
         name.is_slug = true;
-        name.slug = text_to_cstring(given);
+        int size = static_cast<int>(view.size());
+        name.slug = pnstrdup(view.data(), static_cast<Size>(size > longest ? pg_mbcliplen(view.data(), size, longest) : size));
     }
     return name;
 }
@@ -184,9 +188,7 @@ TENANCY_FUNCTION(tenancy_require_permission) {
 }
 
 TENANCY_FUNCTION(tenancy_context_changed) {
-    if (!CALLED_AS_TRIGGER(fcinfo))
-        ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-                        errmsg("tenancy.context_changed() can only be called as a trigger")));
+    require_statement_trigger(fcinfo, "tenancy.context_changed()");
     CacheInvalidateRelcacheByRelid(signal_relation());
     return PointerGetDatum(nullptr);
 }

@@ -34,6 +34,19 @@ identity_before become_owner(Oid relation) {
     return before;
 }
 
+void require_columns(Portal from, const Oid* types, int count) {
+    int given = from->tupDesc ? from->tupDesc->natts : 0;
+    if (given != count)
+        ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH), errmsg("statement must give %d columns, not %d", count, given)));
+    for (int i = 0; i < count; ++i) {
+        Oid type = TupleDescAttr(from->tupDesc, i)->atttypid;
+        if (type != types[i])
+            ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
+                            errmsg("column %d of the statement must be of type %s, not %s", i + 1, format_type_be(types[i]),
+                                   format_type_be(type))));
+    }
+}
+
 void become_again(const identity_before& before) {
     AtEOXact_GUC(false, before.nest_level);
     SetUserIdAndSecContext(before.user, before.security_context);
@@ -60,7 +73,8 @@ TENANCY_FUNCTION(tenancy_run_as_owner) {
     identity_before before = become_owner(PG_GETARG_OID(0));
     int code = SPI_execute(statement, false, 0);
     if (code != SPI_OK_SELECT || SPI_processed != 1 || SPI_gettypeid(SPI_tuptable->tupdesc, 1) != INT8OID)
-        elog(ERROR, "statement does not give one bigint: %s", statement);
+        ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH), errmsg("statement must give one bigint"),
+                        errdetail("It is: %s", statement)));
     bool is_null;
     int64 result = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null));
     become_again(before);
@@ -148,10 +162,15 @@ TENANCY_FUNCTION(tenancy_rows_as_owner) {
     write_plainly();
     MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "tenancy exported row", ALLOCSET_DEFAULT_SIZES);
     Portal portal = SPI_cursor_open_with_args(nullptr, statement, 0, nullptr, nullptr, nullptr, true, 0);
-    for (int i = 1; i <= portal->tupDesc->natts; ++i)
-        if (SPI_gettypeid(portal->tupDesc, i) != JSONOID) elog(ERROR, "statement does not give json: %s", statement);
+    for (int i = 0; portal->tupDesc && i < portal->tupDesc->natts; ++i) {
+        Oid type = TupleDescAttr(portal->tupDesc, i)->atttypid;
+        if (type != JSONOID)
+            ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
+                            errmsg("column %d of the statement must be of type json, not %s", i + 1, format_type_be(type))));
+    }
     do {
         SPI_cursor_fetch(portal, true, batch);
+        CHECK_FOR_INTERRUPTS();
         for (uint64 i = 0; i < SPI_processed; ++i) {
             MemoryContext around = MemoryContextSwitchTo(scratch);
             bool is_null = false;

@@ -16,6 +16,9 @@ struct identity_before {
 /// the policies of tables that are theirs. An error puts back who we were by itself.
 identity_before become_owner(Oid relation);
 
+/// Refuse the rows of a statement that are not of these types: they are read as such without asking again. Calls PostgreSQL.
+void require_columns(Portal from, const Oid* types, int count);
+
 void become_again(const identity_before& before);
 
 } // namespace tenancy::control

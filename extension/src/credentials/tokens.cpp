@@ -115,7 +115,7 @@ TENANCY_FUNCTION(tenancy_pre_request) {
     // A request without a token is nobody's: it gets no tenant, and so sees no row of any.
     if (text == nullptr || text[0] == '\0') PG_RETURN_VOID();
     context::entrant who{};
-    if (!identify_by_claims(text, who)) refuse_token();
+    if (std::strlen(text) > longest_token || !identify_by_claims(text, who)) refuse_token();
     context::enter(who, true, raise_not_valid);
     PG_RETURN_VOID();
 }

@@ -120,7 +120,12 @@ const EventTriggerData* event_of(FunctionCallInfo fcinfo) {
     if (!CALLED_AS_EVENT_TRIGGER(fcinfo))
         ereport(ERROR, (errcode(ERRCODE_E_R_I_E_EVENT_TRIGGER_PROTOCOL_VIOLATED),
                         errmsg("this function can only be called as an event trigger")));
-    return reinterpret_cast<const EventTriggerData*>(fcinfo->context);
+    auto* event = reinterpret_cast<const EventTriggerData*>(fcinfo->context);
+    // Not every event is about a statement: a login (since 17) has none.
+    if (event->parsetree == nullptr)
+        ereport(ERROR, (errcode(ERRCODE_E_R_I_E_EVENT_TRIGGER_PROTOCOL_VIOLATED),
+                        errmsg("this function cannot be called for event \"%s\"", event->event)));
+    return event;
 }
 
 } // namespace

@@ -7,6 +7,7 @@
 #include "pg/guard.hpp"
 
 extern "C" {
+#include "access/relation.h"
 #include "catalog/indexing.h"
 #include "catalog/objectaccess.h"
 #include "catalog/pg_trigger.h"
@@ -168,11 +169,16 @@ PGDLLEXPORT PG_FUNCTION_INFO_V1(tenancy_count_updates);
 PGDLLEXPORT Datum tenancy_tenant_keys_of(PG_FUNCTION_ARGS) {
     InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
     auto* result = reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo);
-    Relation table = table_open(PG_GETARG_OID(0), AccessShareLock);
+    Relation table = try_relation_open(PG_GETARG_OID(0), AccessShareLock);
+    if (table == nullptr)
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("relation with OID %u does not exist", PG_GETARG_OID(0))));
     AttrNumber column = PG_GETARG_INT16(1);
     if (table->rd_rel->relkind == RELKIND_RELATION && column > 0 && column <= RelationGetNumberOfAttributes(table)) {
         Oid type = TupleDescAttr(RelationGetDescr(table), column - 1)->atttypid;
-        if (!is_tenant_type(type)) elog(ERROR, "type %u is not one of a tenant column", type);
+        if (!is_tenant_type(type))
+            ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
+                            errmsg("column %d of relation \"%s\" is not of a type that a tenant column has", column,
+                                   RelationGetRelationName(table))));
         Oid output;
         bool is_varlena;
         getTypeOutputInfo(type, &output, &is_varlena);
@@ -199,7 +205,7 @@ PGDLLEXPORT Datum tenancy_tenant_keys_of(PG_FUNCTION_ARGS) {
         UnregisterSnapshot(now);
         MemoryContextDelete(per_row);
     }
-    table_close(table, AccessShareLock);
+    relation_close(table, AccessShareLock);
     return Datum{0};
 }
 
@@ -229,7 +235,7 @@ PGDLLEXPORT Datum tenancy_before_drop(PG_FUNCTION_ARGS) {
         ereport(ERROR, (errcode(ERRCODE_E_R_I_E_EVENT_TRIGGER_PROTOCOL_VIOLATED),
                         errmsg("tenancy.before_drop() can only be called as an event trigger")));
     Node* tree = reinterpret_cast<const EventTriggerData*>(fcinfo->context)->parsetree;
-    is_dropping_extension = IsA(tree, DropStmt) && reinterpret_cast<DropStmt*>(tree)->removeType == OBJECT_EXTENSION;
+    is_dropping_extension = tree && IsA(tree, DropStmt) && reinterpret_cast<DropStmt*>(tree)->removeType == OBJECT_EXTENSION;
     return PointerGetDatum(nullptr);
 }
 }

@@ -12,6 +12,17 @@ inline void refuse_null(FunctionCallInfo fcinfo, int argument, const char* name)
     ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("%s must not be null", name)));
 }
 
+/// For trigger functions that look at no row: before or after a statement, where what they return is ignored. Before a row, a
+/// null would keep it from being written.
+inline void require_statement_trigger(FunctionCallInfo fcinfo, const char* name) {
+    if (!CALLED_AS_TRIGGER(fcinfo))
+        ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+                        errmsg("%s can only be called as a trigger", name)));
+    if (!TRIGGER_FIRED_FOR_STATEMENT(reinterpret_cast<TriggerData*>(fcinfo->context)->tg_event))
+        ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+                        errmsg("%s can only be fired for statements", name)));
+}
+
 inline uuid uuid_argument(FunctionCallInfo fcinfo, int argument) {
     uuid value;
     std::memcpy(value.bytes, PG_GETARG_UUID_P(argument)->data, sizeof value.bytes);

@@ -1,6 +1,8 @@
 #include "search/corpus.hpp"
 
+#include "pg/arguments.hpp"
 #include "pg/guard.hpp"
+#include "search/planning.hpp"
 #include "search/registry.hpp"
 #include "search/spi.hpp"
 
@@ -13,6 +15,7 @@ extern "C" {
 
 extern "C" {
 #include "storage/lmgr.h"
+#include "storage/sinval.h"
 }
 
 namespace tenancy::search {
@@ -22,7 +25,8 @@ namespace {
 using corpus_map = std::unordered_map<std::string, std::shared_ptr<corpus>>;
 
 corpus_map& known_corpora() {
-    static corpus_map known;
+    // Never destroyed: a corpus frees plans, which at the end of a process is too late.
+    static auto& known = *new corpus_map;
     return known;
 }
 
@@ -146,7 +150,10 @@ int parameter_types(statement wanted, Oid vector_type, Oid (&types)[4]) {
 
 corpus::~corpus() {
     for (const made& one : m_plans)
-        if (one.plan) SPI_freeplan(one.plan);
+        if (one.plan) {
+            forget_preference(one.plan);
+            SPI_freeplan(one.plan);
+        }
 }
 
 SPIPlanPtr corpus::plan(statement wanted, filters given) {
@@ -164,6 +171,7 @@ SPIPlanPtr corpus::plan(statement wanted, filters given) {
         SPIPlanPtr prepared = SPI_prepare_cursor(text.c_str(), count, types, options);
         if (prepared == nullptr) elog(ERROR, "SPI_prepare_cursor failed: %s", SPI_result_code_string(SPI_result));
         SPI_keepplan(prepared);
+        if (is_by_key(wanted)) prefer_indexes(prepared);
         return prepared;
     });
     return slot;
@@ -226,7 +234,6 @@ bool corpus::is_good(SPIPlanPtr plan, made& slot, bool (*judge)(PlannedStmt*, st
     // Statistics that change, and indexes that come and go, make another plan.
     CachedPlanSource* source = source_of(plan);
     if (slot.judged != source->generation || source->gplan == nullptr || !source->gplan->is_valid) {
-        prefer_indexes plans;
         pg::guarded([&] {
             CachedPlan* current = SPI_plan_get_cached_plan(plan);
             slot.is_good = current != nullptr && judge(linitial_node(PlannedStmt, current->stmt_list), wanted);
@@ -250,13 +257,17 @@ SPIPlanPtr corpus::plan_by_places(statement wanted, filters given) {
 
 std::shared_ptr<corpus> open_corpus(const std::string& name) {
     for (;;) {
+        uint64 messages = SharedInvalidMessageCounter;
         std::shared_ptr<corpus> entry = known_corpus(name);
         // The types of its columns stay what they are while it is used. Whoever waited here sees what changed meanwhile.
         pg::guarded([&] {
+            CHECK_FOR_INTERRUPTS();
             LockRelationOid(entry->chunks, AccessShareLock);
             LockRelationOid(entry->documents, AccessShareLock);
         });
-        if (!entry->is_stale) return entry;
+        // Without a message nobody has changed anything: a server that is built to forget its caches all the time
+        // (debug_discard_caches) would have us begin again for ever.
+        if (!entry->is_stale || messages == SharedInvalidMessageCounter) return entry;
     }
 }
 
@@ -269,9 +280,7 @@ void register_corpus_invalidation() {
 } // namespace tenancy::search
 
 TENANCY_FUNCTION(tenancy_corpora_changed) {
-    if (!CALLED_AS_TRIGGER(fcinfo))
-        ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-                        errmsg("tenancy.corpora_changed() can only be called as a trigger")));
+    tenancy::pg::require_statement_trigger(fcinfo, "tenancy.corpora_changed()");
     CacheInvalidateRelcache(reinterpret_cast<TriggerData*>(fcinfo->context)->tg_relation);
     return PointerGetDatum(nullptr);
 }

@@ -6,6 +6,10 @@
 #include "search/rows.hpp"
 #include "search/vector_lane.hpp"
 
+extern "C" {
+#include "access/detoast.h"
+}
+
 // The SQL face of search. None of these is STRICT: what must not be null is refused by name.
 
 namespace {
@@ -30,6 +34,13 @@ std::string text_argument(FunctionCallInfo fcinfo, int argument, const char* nam
     refuse_null(fcinfo, argument, name);
     text* given = pg::guarded([&] { return PG_GETARG_TEXT_PP(argument); });
     return {VARDATA_ANY(given), static_cast<std::size_t>(VARSIZE_ANY_EXHDR(given))};
+}
+
+/// What a caller searches for. Its size is asked before it is unpacked.
+std::string query_text_argument(FunctionCallInfo fcinfo, int argument) {
+    refuse_null(fcinfo, argument, "query_text");
+    check_query_text(pg::guarded([&] { return toast_raw_datum_size(PG_GETARG_DATUM(argument)) - VARHDRSZ; }));
+    return text_argument(fcinfo, argument, "query_text");
 }
 
 std::int32_t count_argument(FunctionCallInfo fcinfo, int argument) {
@@ -58,6 +69,7 @@ request request_of(FunctionCallInfo fcinfo, corpus& of, int filter, int document
         if (of.tables.metadata.empty())
             throw error{sqlstate::corpus_not_configured, "corpus \"" + of.name + "\" has no metadata to filter by",
                         {}, "Attach it with a jsonb column for metadata, or search without a filter."};
+        check_filter(pg::guarded([&] { return toast_raw_datum_size(PG_GETARG_DATUM(filter)) - VARHDRSZ; }));
         asked.filter = PG_GETARG_DATUM(filter);
     }
     if (asked.given.documents) asked.document_ids = PG_GETARG_DATUM(document_ids);
@@ -164,7 +176,7 @@ TENANCY_FUNCTION(tenancy_explain_match) {
 
 TENANCY_FUNCTION(tenancy_keyword_search) {
     auto of = corpus_argument(fcinfo, 4);
-    std::string text = text_argument(fcinfo, 0, "query_text");
+    std::string text = query_text_argument(fcinfo, 0);
     std::int32_t count = count_argument(fcinfo, 1);
     request asked = request_of(fcinfo, *of, 2, 3);
     ReturnSetInfo* result = make_result(fcinfo);
@@ -176,7 +188,7 @@ TENANCY_FUNCTION(tenancy_keyword_search) {
 TENANCY_FUNCTION(tenancy_hybrid_search) {
     auto of = corpus_argument(fcinfo, 8);
     Datum embedding = embedding_argument(fcinfo, 0, *of);
-    std::string text = text_argument(fcinfo, 1, "query_text");
+    std::string text = query_text_argument(fcinfo, 1);
     std::int32_t count = count_argument(fcinfo, 2);
     fusion_settings settings;
     refuse_null(fcinfo, 3, "text_weight");

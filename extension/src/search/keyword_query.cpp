@@ -41,6 +41,7 @@ TSVector to_tsvector(Oid text_config, const std::string& text) {
 
 /// As a tsquery whose words must stand together, or 0 when the configuration leaves none of them.
 Datum together(Oid text_config, const std::string& text) {
+    CHECK_FOR_INTERRUPTS();
     // Asked first because the tsquery's own function gives notice of having nothing to do.
     if (to_tsvector(text_config, text)->size == 0) return 0;
     return DirectFunctionCall2(phraseto_tsquery_byid, ObjectIdGetDatum(text_config), text_datum(text));
@@ -61,6 +62,7 @@ void read_tsquery(Datum query, std::vector<std::string>& lexemes, bool& needs_al
 }
 
 bool matches(TSVector vector, Datum query) {
+    CHECK_FOR_INTERRUPTS();
     return DatumGetBool(DirectFunctionCall2(ts_match_vq, TSVectorGetDatum(vector), query));
 }
 

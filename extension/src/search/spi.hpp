@@ -9,7 +9,6 @@
 
 extern "C" {
 #include "nodes/params.h"
-#include "optimizer/cost.h"
 #include "tcop/dest.h"
 }
 
@@ -41,28 +40,6 @@ inline uuid uuid_of(Datum value) noexcept {
     std::memcpy(result.bytes, DatumGetUUIDP(value)->data, sizeof result.bytes);
     return result;
 }
-
-/// While one lives, plans find rows by their keys. Such a plan is made once and kept, and what it was made for may have
-/// been an empty table. Planning happens when a plan is run, not when it is prepared.
-class prefer_indexes {
-public:
-    prefer_indexes() noexcept
-        : m_seqscan{std::exchange(enable_seqscan, false)}, m_hashjoin{std::exchange(enable_hashjoin, false)},
-          m_mergejoin{std::exchange(enable_mergejoin, false)}, m_material{std::exchange(enable_material, false)},
-          m_bitmapscan{std::exchange(enable_bitmapscan, false)} {}
-    ~prefer_indexes() {
-        enable_seqscan = m_seqscan;
-        enable_hashjoin = m_hashjoin;
-        enable_mergejoin = m_mergejoin;
-        enable_material = m_material;
-        enable_bitmapscan = m_bitmapscan;
-    }
-    prefer_indexes(const prefer_indexes&) = delete;
-    prefer_indexes& operator=(const prefer_indexes&) = delete;
-
-private:
-    bool m_seqscan, m_hashjoin, m_mergejoin, m_material, m_bitmapscan;
-};
 
 /// Run a plan under the snapshot of the query around, and hand its rows over in batches, so that memory does not grow
 /// with their number.
@@ -103,7 +80,6 @@ void for_each_row(SPIPlanPtr plan, const parameters& given, Visit visit) {
 /// `visit(tuple, descriptor)` runs under a guard.
 template <typename Visit>
 void for_each_row_by_key(SPIPlanPtr plan, const parameters& given, Visit visit) {
-    prefer_indexes plans;
     pg::guarded([&] {
         int code = SPI_execute_plan(plan, const_cast<Datum*>(given.values), given.nulls, true, 0);
         if (code != SPI_OK_SELECT) elog(ERROR, "SPI_execute_plan failed: %s", SPI_result_code_string(code));
@@ -129,7 +105,6 @@ struct slot_receiver {
 /// @param count of the plan's parameters
 template <typename Visit>
 void for_each_slot_by_key(SPIPlanPtr plan, const parameters& given, int count, Visit visit) {
-    prefer_indexes plans;
     detail::slot_receiver<Visit> receiver{};
     receiver.visit = &visit;
     receiver.as_server.receiveSlot = [](TupleTableSlot* slot, DestReceiver* self) {

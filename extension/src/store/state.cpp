@@ -5,6 +5,10 @@
 
 #include <unordered_map>
 
+extern "C" {
+#include "storage/sinval.h"
+}
+
 namespace tenancy::store {
 
 namespace {
@@ -18,7 +22,8 @@ struct entry {
 };
 
 std::unordered_map<std::string, entry>& known_stores() {
-    static std::unordered_map<std::string, entry> known;
+    // Never destroyed: what runs at the end of a process must not touch PostgreSQL.
+    static auto& known = *new std::unordered_map<std::string, entry>;
     return known;
 }
 
@@ -60,10 +65,12 @@ state read(const char* corpus, const char* kind) {
 state state_of(const std::string& corpus, const char* kind) {
     entry& one = known_stores()[corpus + '/' + kind];
     while (one.is_stale) {
+        uint64 messages = SharedInvalidMessageCounter;
         // Not stale before it is read: a change that comes while reading then marks it.
         one.is_stale = false;
         try {
             one.known = pg::guarded([&] {
+                CHECK_FOR_INTERRUPTS();
                 registry_relation = get_relname_relid("stores", get_namespace_oid("tenancy", false));
                 return read(corpus.c_str(), kind);
             });
@@ -71,6 +78,8 @@ state state_of(const std::string& corpus, const char* kind) {
             one.is_stale = true;
             throw;
         }
+        // As with open_corpus(): marked without a message, by a server that is built to forget its caches all the time.
+        if (messages == SharedInvalidMessageCounter) break;
     }
     return one.known;
 }

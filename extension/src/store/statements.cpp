@@ -15,7 +15,7 @@ struct open_statement {
 };
 
 std::vector<open_statement>& open_statements() {
-    static std::vector<open_statement> open;
+    static auto& open = *new std::vector<open_statement>; // never destroyed
     return open;
 }
 

@@ -26,7 +26,7 @@ struct known_buffers {
 namespace {
 
 known_buffers& buffers_of(Relation heap) {
-    static std::map<Oid, known_buffers> known;
+    static auto& known = *new std::map<Oid, known_buffers>; // never destroyed
     known_buffers& buffers = known[heap->rd_id];
     if (std::memcmp(&buffers.locator, &heap->tenancy_locator, sizeof buffers.locator) != 0) {
         buffers.locator = heap->tenancy_locator;
@@ -128,6 +128,7 @@ bool page_reader::next(HeapTupleData& tuple) {
 }
 
 bool page_reader::fetch(ItemPointerData place, HeapTupleData& tuple) {
+    CHECK_FOR_INTERRUPTS();
     if (m_blocks == 0) m_blocks = RelationGetNumberOfBlocks(m_heap);
     return ItemPointerIsValid(&place) && ItemPointerGetBlockNumber(&place) < m_blocks && fetch_known(place, tuple);
 }
@@ -217,8 +218,10 @@ IndexScanDesc table::begin(Snapshot snapshot, ScanKey keys, int count) {
 std::int64_t table::count_entries(ScanKey keys, int count) {
     IndexScanDesc found = begin(SnapshotAny, keys, count);
     std::int64_t entries = 0;
-    while (index_getnext_tid(found, ForwardScanDirection) != nullptr)
+    while (index_getnext_tid(found, ForwardScanDirection) != nullptr) {
+        CHECK_FOR_INTERRUPTS();
         ++entries;
+    }
     index_endscan(found);
     return entries;
 }
@@ -229,6 +232,7 @@ TupleTableSlot* table::scan_slot() {
 }
 
 ItemPointerData table::insert(const Datum* values, const bool* nulls) {
+    CHECK_FOR_INTERRUPTS();
     if (m_insert_slot == nullptr) {
         m_insert_slot = table_slot_create(m_heap, nullptr);
         m_index_info = BuildIndexInfo(m_index);
@@ -250,6 +254,7 @@ ItemPointerData table::insert(const Datum* values, const bool* nulls) {
 }
 
 bool table::remove(const ItemPointerData& place, Snapshot snapshot) {
+    CHECK_FOR_INTERRUPTS();
     ItemPointerData tid = place;
     TM_FailureData failure;
     return table_tuple_delete(m_heap, &tid, GetCurrentCommandId(true), snapshot, InvalidSnapshot, false, &failure,

@@ -120,8 +120,10 @@ public:
     void scan(Snapshot snapshot, ScanKey keys, int count, Visit visit, ScanDirection direction = ForwardScanDirection) {
         IndexScanDesc found = begin(snapshot, keys, count);
         TupleTableSlot* slot = scan_slot();
-        while (index_getnext_slot(found, direction, slot))
+        while (index_getnext_slot(found, direction, slot)) {
+            CHECK_FOR_INTERRUPTS();
             if (!visit(row{slot})) break;
+        }
         index_endscan(found);
         ExecClearTuple(slot);
     }
@@ -135,6 +137,7 @@ public:
         for (bool is_more = true; is_more && pages.fill(found);)
             while (is_more) {
                 HeapTupleData tuple;
+                CHECK_FOR_INTERRUPTS();
                 if (!pages.next(tuple)) break;
                 is_more = visit(tuple, pages.to_next());
             }

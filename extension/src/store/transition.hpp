@@ -27,6 +27,7 @@ public:
 
     /// The next row, or null at the end. What it holds stays until the next call.
     TupleTableSlot* next() {
+        CHECK_FOR_INTERRUPTS();
         tuplestore_select_read_pointer(m_rows, m_pointer);
         return tuplestore_gettupleslot(m_rows, true, false, m_slot) ? m_slot : nullptr;
     }
@@ -47,6 +48,10 @@ inline TriggerData* trigger_of(FunctionCallInfo fcinfo, const char* name) {
         ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
                         errmsg("%s can only be called as a trigger", name)));
     auto* data = reinterpret_cast<TriggerData*>(fcinfo->context);
+    // Before a row, what it returns would keep the row from being written.
+    if (TRIGGER_FIRED_FOR_ROW(data->tg_event) && !TRIGGER_FIRED_AFTER(data->tg_event))
+        ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+                        errmsg("%s must be fired before or after statements, or after rows", name)));
     if (data->tg_trigger->tgnargs != 1)
         ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
                         errmsg("%s must be given the name of a corpus", name)));

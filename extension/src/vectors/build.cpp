@@ -56,6 +56,9 @@ TENANCY_FUNCTION(tenancy_pack_chunks) {
     pg::guarded([&] {
         before = control::become_owner(of->chunks);
         portal = SPI_cursor_open_with_args(nullptr, statement, 0, nullptr, nullptr, nullptr, true, 0);
+        const Oid types[] = {of->tenant_type, UUIDOID,
+                             get_atttype(of->chunks, get_attnum(of->chunks, of->columns.embedding.c_str()))};
+        control::require_columns(portal, types, lengthof(types));
     });
     for (bool is_more = true; is_more;) {
         std::size_t count = 0;

@@ -246,7 +246,8 @@ private:
 
 void keep(const TriggerData* data, const std::string& corpus) {
     bool is_statement = TRIGGER_FIRED_FOR_STATEMENT(data->tg_event);
-    if (!is_statement && !IsLogicalWorker()) return;
+    // Those for rows are for the workers of logical replication alone, which end no statement, but where they copy a table.
+    if (!is_statement && (!IsLogicalWorker() || store::is_statement_open(corpus, kind))) return;
     if (TRIGGER_FIRED_BEFORE(data->tg_event)) {
         store::statement_begins(corpus, kind);
         return;

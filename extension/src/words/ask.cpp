@@ -23,6 +23,7 @@ public:
         make_vector(which, stand);
         Datum query = tsquery_of(which);
         return pg::guarded([&] {
+            CHECK_FOR_INTERRUPTS();
             return DatumGetBool(DirectFunctionCall2(ts_match_vq, PointerGetDatum(m_vector.data()), query));
         });
     }

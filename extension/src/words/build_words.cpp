@@ -143,13 +143,19 @@ void seal_logs(std::int32_t number) {
 /// they write from now on, and of other chunks, stays. So each step makes a part of the whole exact, and none waits for
 /// writers.
 TENANCY_FUNCTION(tenancy_pack_words) {
+    pg::refuse_null(fcinfo, 0, "corpus");
+    pg::refuse_null(fcinfo, 1, "statement");
+    pg::refuse_null(fcinfo, 2, "batch_rows");
     std::string corpus{pg::text_view(PG_GETARG_TEXT_PP(0))};
     std::shared_ptr<search::corpus> of = search::open_corpus(corpus);
     char* statement = pg::guarded([&] { return text_to_cstring(PG_GETARG_TEXT_PP(1)); });
     std::int64_t most = PG_GETARG_INT32(2);
+    if (most < 1)
+        throw error{sqlstate::invalid_parameter_value, "batch_rows must be at least 1, not " + std::to_string(most)};
     store::state state = store::state_of(corpus, store_kind);
     if (state.is != store::phase::building)
-        throw error{sqlstate::internal_error, "the keyword store of corpus \"" + corpus + "\" is not being built"};
+        throw error{sqlstate::not_in_prerequisite_state, "the keyword store of corpus \"" + corpus + "\" is not being built", {},
+                    "Call tenancy.rebuild_corpus(), which builds it."};
 
     Oid output = InvalidOid;
     TupleDesc descriptor = nullptr;

@@ -24,6 +24,9 @@ packed_rows pack_rows(const search::corpus& of, const char* statement, Snapshot 
         PushActiveSnapshot(snapshot);
         before = control::become_owner(of.chunks);
         portal = SPI_cursor_open_with_args(nullptr, statement, 0, nullptr, nullptr, nullptr, true, 0);
+        const std::string& words = of.columns.tsv.empty() ? of.columns.content : of.columns.tsv;
+        const Oid types[] = {of.tenant_type, UUIDOID, get_atttype(of.chunks, get_attnum(of.chunks, words.c_str()))};
+        control::require_columns(portal, types, lengthof(types));
         scratch = AllocSetContextCreate(CurrentMemoryContext, "tenancy words of a row", ALLOCSET_DEFAULT_SIZES);
     });
     for (std::uint64_t count = batch; count == batch;) {

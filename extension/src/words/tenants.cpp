@@ -10,11 +10,17 @@ namespace {
 using namespace tenancy;
 using namespace tenancy::words;
 
-std::string_view bytes_argument(FunctionCallInfo fcinfo, int argument) {
-    return pg::guarded([&] {
+/// The bytes of a tenant's key, which tenancy.tenant_key() makes.
+std::string_view key_argument(FunctionCallInfo fcinfo, int argument) {
+    std::string_view key = pg::guarded([&] {
         auto* given = PG_GETARG_BYTEA_PP(argument);
         return std::string_view{VARDATA_ANY(given), static_cast<std::size_t>(VARSIZE_ANY_EXHDR(given))};
     });
+    if (key.size() > store::tenant_key::longest)
+        throw error{sqlstate::invalid_parameter_value, "the key of a tenant must be at most " +
+                                                           std::to_string(store::tenant_key::longest) + " bytes long, not " +
+                                                           std::to_string(key.size())};
+    return key;
 }
 
 /// How many chunks came, less those that went.
@@ -36,7 +42,7 @@ std::int64_t count(tenant_words& of, const tenant_words::contents& found, Snapsh
 // tenant under the lock finds all of it among the rows.
 
 TENANCY_FUNCTION(tenancy_freeze_words) {
-    tenant_words of{PG_GETARG_INT32(0), bytes_argument(fcinfo, 1)};
+    tenant_words of{PG_GETARG_INT32(0), key_argument(fcinfo, 1)};
     of.open(RowExclusiveLock);
     of.lock();
     Snapshot snapshot = take_newest_snapshot();
@@ -58,7 +64,7 @@ TENANCY_FUNCTION(tenancy_unfreeze_words) {
     if (IsolationUsesXactSnapshot())
         throw error{"25001", "a tenant cannot be unfrozen in a transaction that keeps one snapshot", {},
                     "Use READ COMMITTED."};
-    tenant_words of{store, bytes_argument(fcinfo, 2)};
+    tenant_words of{store, key_argument(fcinfo, 2)};
     of.open(RowExclusiveLock);
     of.lock();
     Snapshot snapshot = take_newest_snapshot();
@@ -76,7 +82,7 @@ TENANCY_FUNCTION(tenancy_unfreeze_words) {
 
 /// Read all of a tenant's words, so that they are in memory; checks them on the way.
 TENANCY_FUNCTION(tenancy_read_words) {
-    tenant_words of{PG_GETARG_INT32(0), bytes_argument(fcinfo, 1)};
+    tenant_words of{PG_GETARG_INT32(0), key_argument(fcinfo, 1)};
     of.open(AccessShareLock);
     Snapshot snapshot = GetActiveSnapshot();
     std::int64_t chunks = 0;

@@ -28,6 +28,19 @@ void check_match_count(std::int32_t count) {
     throw error{sqlstate::invalid_parameter_value, "match_count must be at least 1, not " + std::to_string(count)};
 }
 
+void check_query_text(std::size_t bytes) {
+    if (bytes <= longest_query_text) return;
+    throw error{sqlstate::program_limit_exceeded,
+                "query_text must be at most " + std::to_string(longest_query_text) + " bytes long, not " + std::to_string(bytes),
+                {}, "Search for the words that matter, or embed the text and search by its embedding."};
+}
+
+void check_filter(std::size_t bytes) {
+    if (bytes <= longest_filter) return;
+    throw error{sqlstate::program_limit_exceeded,
+                "filter must be at most " + std::to_string(longest_filter) + " bytes long, not " + std::to_string(bytes)};
+}
+
 void check_threshold(double threshold) {
     if (!std::isnan(threshold)) return;
     throw error{sqlstate::invalid_parameter_value, "match_threshold must be a number, not NaN"};

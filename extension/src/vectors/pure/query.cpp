@@ -41,7 +41,7 @@ int nearest(double number) noexcept {
 
 /// Its signs take longer to make than to use, and a session asks for the same dimensions again.
 const rotation& rotation_of(std::size_t dims) {
-    static rotation last{1};
+    static rotation& last = *new rotation{1}; // never destroyed
     if (last.dimensions() != dims) last = rotation{dims};
     return last;
 }

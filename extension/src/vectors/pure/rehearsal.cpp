@@ -1,6 +1,8 @@
 #include "pure/pure.hpp"
 
 #include "vectors/pure/rehearsal.hpp"
+
+#include "pure/interrupts.hpp"
 #include "vectors/pure/scan.hpp"
 
 #include <algorithm>
@@ -59,6 +61,7 @@ void rehearsal::look_at(const block_view& block, const std::vector<std::uint32_t
     }
     for (std::size_t begin = 0; begin < block.count(); begin += at_once) {
         std::size_t count = std::min(at_once, block.count() - begin);
+        look_for_interrupts();
         for (question& each : m_questions) {
             compare(each.asked, block, begin, count, near, upper);
             for (std::size_t i = 0; i < count; ++i) {
@@ -91,6 +94,7 @@ promise rehearsal::learned(const block_view& centres, std::size_t in_page) const
     std::vector<float> near(centres.count());
     std::vector<std::uint32_t> order(centres.count()), rank_of(centres.count());
     for (const question& each : m_questions) {
+        look_for_interrupts();
         compare_centres(each.asked, centres, near.data());
         for (std::uint32_t i = 0; i < order.size(); ++i)
             order[i] = i;

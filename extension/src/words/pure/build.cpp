@@ -2,6 +2,8 @@
 
 #include "words/pure/build.hpp"
 
+#include "pure/interrupts.hpp"
+
 #include <algorithm>
 #include <cstring>
 
@@ -55,7 +57,9 @@ public:
         std::vector<key> keys(m_entries.size());
         for (std::size_t i = 0; i < keys.size(); ++i)
             keys[i] = {m_entries[i].prefix, static_cast<std::uint32_t>(i)};
+        interrupt_counter turn;
         std::sort(keys.begin(), keys.end(), [&](const key& a, const key& b) {
+            turn();
             return a.prefix != b.prefix ? a.prefix < b.prefix : m_entries[a.number].text < m_entries[b.number].text;
         });
         std::vector<std::uint32_t> result(keys.size());
@@ -111,9 +115,12 @@ public:
         for (std::size_t i = m_items.size(); i-- > 0;)
             order[--next[m_items[i].lexeme]] = static_cast<std::uint32_t>(i);
 
+        interrupt_counter turn;
         for (std::uint32_t lexeme : m_lexemes.sorted()) {
+            turn();
             into.begin(lexemes[lexeme].text);
             for (std::size_t i = next[lexeme]; i < ends[lexeme]; ++i) {
+                turn();
                 const item& one = m_items[order[i]];
                 into.add(one.chunk, one.frequency, one.places_at == nowhere ? nullptr : &m_places[one.places_at]);
             }
@@ -146,6 +153,7 @@ void read_members(const merge_input& input, std::uint32_t number, std::vector<me
     std::vector<identity> page;
     std::uint32_t chunk = 0;
     for (std::uint32_t i = 0; chunk < input.head.chunks; ++i) {
+        look_for_interrupts();
         parse_ids_page(input.from->page(part::ids, i), page);
         if (page.size() != on_page(input.head.chunks, ids_per_page, i)) refuse_corrupt("A page of ids has a wrong size.");
         for (const identity& who : page)
@@ -164,7 +172,9 @@ template <typename Less>
 void cancel(std::vector<member>& came, std::vector<member>& went, Less less) {
     std::vector<member> came_left, went_left;
     std::size_t i = 0, j = 0;
+    interrupt_counter turn;
     while (i < came.size() || j < went.size()) {
+        turn();
         if (j == went.size() || (i < came.size() && less(came[i], went[j]))) {
             came_left.push_back(came[i++]);
         } else if (i == came.size() || less(went[j], came[i])) {
@@ -214,7 +224,9 @@ void write_members(const std::vector<merge_input>& inputs, const std::vector<std
     std::vector<found> postings;
     std::vector<std::uint16_t> places;
     std::string lexeme;
+    interrupt_counter turn;
     for (;;) {
+        turn();
         const std::string* least = nullptr;
         for (const auto& one : walks)
             if (one.is_more && (least == nullptr || one.lexeme < *least)) least = &one.lexeme;
@@ -227,6 +239,7 @@ void write_members(const std::vector<merge_input>& inputs, const std::vector<std
         for (auto& one : walks) {
             if (!one.is_more || one.lexeme != lexeme) continue;
             while (one.postings.next()) {
+                turn();
                 std::uint32_t number = renumbered[one.input][one.postings.at().chunk];
                 if (number == nowhere) continue;
                 const posting& at = one.postings.at();
@@ -256,14 +269,18 @@ void write_all(const std::vector<merge_input>& inputs, const std::vector<std::ve
 } // namespace
 
 void build_segments(bool is_negative, std::vector<document>& documents, segment_sink& into) {
-    std::sort(documents.begin(), documents.end(),
-              [](const document& a, const document& b) { return a.who < b.who; });
+    interrupt_counter turn;
+    std::sort(documents.begin(), documents.end(), [&](const document& a, const document& b) {
+        turn();
+        return a.who < b.who;
+    });
     for (std::size_t begin = 0; begin < documents.size(); begin += most_chunks) {
         std::size_t count = std::min<std::size_t>(most_chunks, documents.size() - begin);
         inverter words;
         std::vector<identity> chunks;
         std::vector<std::uint32_t> lengths;
         for (std::size_t i = 0; i < count; ++i) {
+            if (i % 64 == 0) look_for_interrupts();
             const document& one = documents[begin + i];
             document_reader from{one.bytes};
             chunks.push_back(one.who);
@@ -279,11 +296,17 @@ void merge_segments(const std::vector<merge_input>& inputs, bool is_everything, 
     std::vector<member> came, went;
     std::vector<std::vector<std::uint32_t>> lengths;
     for (std::size_t i = 0; i < inputs.size(); ++i) {
+        look_for_interrupts();
         read_members(inputs[i], static_cast<std::uint32_t>(i), inputs[i].head.is_negative ? went : came);
         lengths.push_back(lengths_of(inputs[i]));
     }
-    std::sort(came.begin(), came.end());
-    std::sort(went.begin(), went.end());
+    interrupt_counter turn;
+    auto less = [&](const member& a, const member& b) {
+        turn();
+        return a < b;
+    };
+    std::sort(came.begin(), came.end(), less);
+    std::sort(went.begin(), went.end(), less);
     cancel(came, went, [](const member& a, const member& b) { return a.who < b.who; });
     if (is_everything) {
         cancel(came, went, [](const member& a, const member& b) {

@@ -36,8 +36,9 @@ private:
     std::vector<std::vector<Value>> m_spare;
 };
 
-spare_memory<double> spare_scores;
-spare_memory<std::uint32_t> spare_lengths;
+// Never destroyed.
+auto& spare_scores = *new spare_memory<double>;
+auto& spare_lengths = *new spare_memory<std::uint32_t>;
 
 } // namespace
 

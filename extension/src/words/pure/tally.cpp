@@ -2,6 +2,8 @@
 
 #include "words/pure/tally.hpp"
 
+#include "pure/interrupts.hpp"
+
 #include <algorithm>
 #include <functional>
 #include <limits>
@@ -49,7 +51,9 @@ void tally::count_wanted(source& of, std::vector<bool>& wanted) {
     std::int64_t sign = of.head.is_negative ? -1 : 1;
     length_pages lengths{*of.from, of.head.chunks};
     wanted.assign(of.head.chunks, false);
+    interrupt_counter turn;
     for (std::uint32_t chunk = 0; chunk < of.head.chunks; ++chunk) {
+        turn();
         if (!is_wanted(ids_of(of, chunk / ids_per_page)[chunk % ids_per_page].id)) continue;
         wanted[chunk] = true;
         m_chunks += sign;
@@ -70,8 +74,10 @@ void tally::count_holders(bool is_negative) {
 }
 
 void tally::read_lists(source& of) {
-    for (std::size_t i = 0; i < m_query.lexemes.size(); ++i)
+    for (std::size_t i = 0; i < m_query.lexemes.size(); ++i) {
+        look_for_interrupts();
         of.lists.emplace_back(*of.from, m_query.lexemes[i], of.head.chunks, m_query.needs_places[i]);
+    }
 }
 
 void tally::add_segment(const segment_head& head, part_source& from) {
@@ -118,7 +124,9 @@ void tally::go_through(std::uint32_t number, std::vector<posting_cursor> lists, 
     of.first_match = m_matches.size();
     length_pages lengths{*of.from, of.head.chunks};
     std::fill(m_stand.begin(), m_stand.end(), occurrence{});
+    // A chunk costs as many steps as the query has words.
     for (;;) {
+        look_for_interrupts();
         std::uint32_t chunk = UINT32_MAX;
         for (const walking& one : walks)
             if (one.is_more) chunk = std::min(chunk, one.cursor->at().chunk);
@@ -155,8 +163,10 @@ void tally::sum_up(std::uint32_t number, search::bm25_scorer& scorer) {
         return;
     }
     segment_scores& scores = of.scores.emplace(*of.from, of.head.chunks);
-    for (std::size_t term = 0; term < m_query.terms.size(); ++term)
+    for (std::size_t term = 0; term < m_query.terms.size(); ++term) {
+        look_for_interrupts();
         scores.add(lists[m_query.terms[term]], term, scorer);
+    }
     for (const condition& forbidden : m_query.forbidden)
         scores.forbid(lists[forbidden.lexemes[0]]);
     scores.finish();
@@ -167,6 +177,7 @@ void tally::add_log_row(std::string_view row) {
     log_entry entry;
     std::vector<std::vector<std::uint16_t>> places(m_query.lexemes.size());
     while (entries.next(entry)) {
+        look_for_interrupts();
         if (!is_wanted(entry.who.id)) continue;
         document_reader words{entry.document};
         m_chunks += entry.is_negative ? -1 : 1;
@@ -203,7 +214,9 @@ void tally::finish(const std::vector<std::uint32_t>& query_counts, search::bm25_
     if (is_plain())
         for (std::size_t i = 0; i < m_sources.size(); ++i)
             sum_up(static_cast<std::uint32_t>(i), scorer);
+    interrupt_counter turn;
     for (std::size_t i = 0; i < m_matches.size(); ++i) {
+        turn();
         match& one = m_matches[i];
         if (!one.is_hit) continue;
         for (std::size_t term = 0; term < m_now.size(); ++term)
@@ -252,10 +265,13 @@ std::vector<search::ranked> tally::with_ids(std::vector<candidate>& found) {
     });
     std::vector<search::ranked> result;
     result.reserve(found.size());
-    for (const candidate& one : found)
+    interrupt_counter turn;
+    for (const candidate& one : found) {
+        turn();
         result.push_back({one.source == in_log ? m_log_ids[one.chunk]
                                                : ids_of(m_sources[one.source], one.chunk / ids_per_page)[one.chunk % ids_per_page].id,
                           one.score});
+    }
     std::sort(result.begin(), result.end(), search::ranks_before);
     return result;
 }
@@ -362,7 +378,9 @@ std::vector<tally::answer> tally::look_up(const std::vector<uuid>& ids) {
         if (in.first_match == in.end_match && !in.scores) continue;
         auto begin = m_matches.begin() + static_cast<std::ptrdiff_t>(in.first_match),
              end = m_matches.begin() + static_cast<std::ptrdiff_t>(in.end_match);
+        interrupt_counter turn;
         for (std::uint32_t place : order) {
+            turn();
             std::uint32_t first, last;
             if (!find_chunks(in, ids[place], first, last)) continue;
             for (std::uint32_t chunk = first; in.scores && chunk < last; ++chunk)
