@@ -4,7 +4,7 @@
 -- What a statement of ours is about, by its beginning only: whatever stands in it later may be part of a name. The names come
 -- as the statement quotes them.
 CREATE FUNCTION tenancy.statement_names(statement text, OUT kind text, OUT name text)
-LANGUAGE plpgsql IMMUTABLE
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE

@@ -34,7 +34,7 @@ COMMENT ON FUNCTION tenancy.trial_counts() IS
 'what the policies of tables on trial let pass: rows of the current tenant (passed), and rows that enforcement would hide or refuse: read or written with no tenant set, or of another tenant, or written by a role that may not write; last_hidden is when that last happened; since the trial began or the server started; for superusers';
 
 CREATE FUNCTION tenancy.trial_policies() RETURNS name[]
-LANGUAGE sql IMMUTABLE
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN '{tenancy_trial_read,tenancy_trial_insert,tenancy_trial_update,tenancy_trial_delete,tenancy_trial_hold_all,tenancy_trial_hold_insert,tenancy_trial_hold_update,tenancy_trial_hold_delete}'::name[];
 
 COMMENT ON FUNCTION tenancy.trial_policies() IS 'the names of the policies of a trial and of a rollout; internal';

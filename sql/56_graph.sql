@@ -29,7 +29,7 @@ CREATE POLICY graphs_delete ON tenancy.graphs FOR DELETE
 USING (coalesce(tenancy.may_alter(entities), true) AND coalesce(tenancy.may_alter(relations), true) AND coalesce(tenancy.may_alter(mentions), true));
 
 CREATE FUNCTION tenancy.graph_tenant_column(of_chunks text) RETURNS name
-LANGUAGE sql IMMUTABLE
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN (CASE WHEN of_chunks IN ('id', 'kind', 'name', 'description', 'metadata', 'embedding', 'words', 'created_at', 'source_id', 'target_id',
                                 'weight', 'entity_id', 'chunk_id') THEN 'tenant_id' ELSE of_chunks END)::name;
 

@@ -54,6 +54,17 @@ FROM (VALUES
     ('uuid[]', ARRAY['''{00000000-0000-4000-8000-000000000001}''', 'NULL', '''{}''', '''{NULL}''', '''{{00000000-0000-4000-8000-000000000001},{NULL}}''',
                      '''[5:6]={00000000-0000-4000-8000-000000000001,NULL}''', 'array_fill(gen_random_uuid(), ARRAY[100000])',
                      'array_fill(NULL::uuid, ARRAY[10,10,10])']),
+    ('timestamptz', ARRAY['now()', 'NULL', '''infinity''', '''-infinity''', '''4713-01-01 BC''', '''294276-12-31''']),
+    ('date', ARRAY['current_date', 'NULL', '''infinity''', '''-infinity''', '''5874897-12-31''', '''4713-01-01 BC''']),
+    ('interval', ARRAY['''1 day''', 'NULL', '''0''', '''-1 day''', '''178000000 years''', '''-178000000 years''', '''2147483647 days''']),
+    ('regtype', ARRAY['''uuid''', 'NULL', '0', '4294967295', '''integer''', '''text''', '''bigint''', '''fuzz.composite''', '''anyelement''', '''internal''', '''uuid[]''']),
+    ('text[]', ARRAY['''{a}''', 'NULL', '''{}''', '''{NULL}''', '''{{a,b},{c,NULL}}''', '''[5:6]={a,NULL}''', '''{data.read}''', '''{HS256}''', 'array_fill(''a''::text, ARRAY[100000])',
+                     'ARRAY[repeat(''a'', 100000)]', 'ARRAY['''']', 'ARRAY[''a,b'', ''%s'', ''"'']']),
+    ('name[]', ARRAY['''{n}''', 'NULL', '''{}''', '''{NULL}''', '''{{a,b},{c,NULL}}''', '''[5:6]={a,NULL}''', 'array_fill(''a''::name, ARRAY[10000])']),
+    ('regclass[]', ARRAY['''{public.chunks}''', 'NULL', '''{}''', '''{NULL}''', '''{0}''', '''{4294967295}''', '''{{public.chunks},{fuzz.view}}''', '''[5:6]={fuzz.sequence,NULL}''',
+                         '''{fuzz.plain_pkey,fuzz.view,fuzz.composite}''']),
+    ('jsonb[]', ARRAY['ARRAY[''{"a": 1}''::jsonb]', 'NULL', '''{}''', '''{NULL}''', 'ARRAY[ARRAY[''1''::jsonb], ARRAY[''[]''::jsonb]]', 'array_fill(''{}''::jsonb, ARRAY[10000])',
+                      'ARRAY[''null''::jsonb, ''[]'', ''"x"'', ''5'']']),
     ('vector', ARRAY['''[1,2,3]''', 'NULL', '''[1]''', '''[0,0,0]''', '''[3e38,3e38,3e38]''', '''[1e-38,0,1e-45]''', 'array_fill(1, ARRAY[16000])']),
     ('anyelement', ARRAY['''' || :'tenant' || '''::uuid', 'NULL::uuid', '1', '1::bigint', '''a''::text', 'NULL::text', 'repeat(''a'', 100000)', 'ARRAY[1]', '''x''::name',
                          'ROW(1, 2)', '''{}''::jsonb', '1.5::float8', '''(1,2)''::tid', '''a''::"char"', '''\x00''::bytea'])
@@ -62,6 +73,7 @@ FROM (VALUES
 CREATE VIEW fuzz.functions AS
 SELECT p.oid, p.oid::regprocedure::text AS name, format('%I.%I', n.nspname, p.proname) AS called, p.prorettype::regtype::text AS result,
        ARRAY(SELECT CASE format_type(a.type, NULL) WHEN 'character varying' THEN 'text' WHEN 'oid' THEN 'regclass' WHEN 'name' THEN 'text'
+                         WHEN 'timestamp with time zone' THEN 'timestamptz'
                          ELSE regexp_replace(format_type(a.type, NULL), '^.*\.', '') END
              FROM unnest(p.proargtypes) WITH ORDINALITY AS a (type, place) ORDER BY a.place) AS types
 FROM pg_proc p

@@ -26,9 +26,9 @@ SELECT throws_ok($$SELECT tenancy.run_as_owner('chunks', 'SELECT 1')$$, '42804',
 SELECT throws_ok($$SELECT tenancy.run_as_owner('chunks', 'SELECT 1::bigint FROM generate_series(1, 2)')$$, '42804', 'statement must give one bigint', 'two rows');
 SELECT throws_ok($$SELECT tenancy.run_as_owner('chunks', 'CREATE TEMP TABLE t ()')$$, '42804', 'statement must give one bigint', 'and no row');
 SELECT is(tenancy.run_as_owner('chunks', 'SELECT 5::bigint'), 5::bigint, 'one bigint it gives');
-SELECT throws_ok($$SELECT * FROM tenancy.rows_as_owner('chunks', 'SELECT 1')$$, '42804', 'column 1 of the statement must be of type jsonb, not integer', 'rows_as_owner() refuses another type');
-SELECT throws_ok($$SELECT * FROM tenancy.rows_as_owner('chunks', 'SELECT')$$, '42804', 'statement must give 1 columns, not 0', 'and no column');
-SELECT results_eq($$SELECT * FROM tenancy.rows_as_owner('chunks', 'SELECT ''{"a": 1}''::jsonb')$$, $$VALUES ('{"a": 1}'::jsonb)$$, 'jsonb it gives');
+SELECT throws_ok($$SELECT * FROM tenancy.rows_as_owner('chunks', 'SELECT 1')$$, '42804', 'column 1 of the statement must be of type json, not integer', 'rows_as_owner() refuses another type');
+SELECT throws_ok($$SELECT * FROM tenancy.rows_as_owner('chunks', 'SELECT ''1''::json, ''{}''::jsonb')$$, '42804', 'column 2 of the statement must be of type json, not jsonb', 'in every column');
+SELECT results_eq($$SELECT r::text FROM tenancy.rows_as_owner('chunks', 'SELECT ''1''::json AS a, ''null''::json AS b') r$$, $$VALUES ('{"a":1,"b":null}')$$, 'json it gives');
 SELECT throws_ok($$SELECT tenancy.pack_chunks('default', 1, 'SELECT 1, 2, 3')$$, '42804', 'column 1 of the statement must be of type uuid, not integer', 'pack_chunks() refuses other types');
 SELECT throws_ok($$SELECT tenancy.pack_chunks('default', 1, 'SELECT NULL::uuid')$$, '42804', 'statement must give 3 columns, not 1', 'and other columns');
 SELECT throws_ok($$SELECT tenancy.run_as_owner(0, 'SELECT 1::bigint')$$, '42P01', 'relation with OID 0 does not exist', 'no relation has no owner');

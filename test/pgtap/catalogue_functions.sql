@@ -6,7 +6,8 @@ SELECT plan(16);
 CREATE TEMPORARY VIEW ours AS
 SELECT p.oid, p.oid::regprocedure::text AS name, n.nspname, p.proname, l.lanname, p.provolatile, p.proparallel, p.proleakproof, p.proisstrict, p.prosecdef,
        p.prokind, p.prorettype, p.proretset, p.proargtypes, p.proconfig, p.prosqlbody IS NOT NULL AS is_bound,
-       coalesce(pg_get_function_sqlbody(p.oid), p.prosrc) AS body
+       -- Without what stands in quotes.
+       regexp_replace(coalesce(pg_get_function_sqlbody(p.oid), p.prosrc), '''[^'']*''', '''''', 'g') AS body
 FROM pg_proc p
 JOIN pg_namespace n ON n.oid = p.pronamespace
 JOIN pg_language l ON l.oid = p.prolang
@@ -19,7 +20,7 @@ SELECT set_eq('SELECT DISTINCT nspname FROM ours WHERE nspname <> ''tenancy_inte
 -- Words of a body that are followed by a parenthesis, or are casts to types whose input reads the catalogue.
 CREATE TEMPORARY VIEW calls AS
 SELECT o.oid, o.name, o.provolatile, w.word[1] AS called
-FROM ours o, regexp_matches(regexp_replace(o.body, '''[^'']*''', '''''', 'g'), '([a-z_][a-z0-9_]*)\s*\(', 'g') AS w (word);
+FROM ours o, regexp_matches(o.body, '([a-z_][a-z0-9_]*)\s*\(', 'g') AS w (word);
 
 -- A name counts as far as none of the functions that have it may be called.
 SELECT is_empty($$

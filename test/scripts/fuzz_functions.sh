@@ -22,7 +22,7 @@ calls=0
 # One function in a session of its own. What it says is judged afterwards.
 fuzz() {
     local oid=$1 rc=0
-    sql -c "SELECT setseed(0.5)" -c "SELECT fuzz.calls($oid, ${FUZZ_CALLS:-40})" -c "SELECT fuzz.attachments($oid)" | sed 1d >"$work/calls" || return 1
+    sql -c "SELECT setseed(0.5)" -c "SELECT fuzz.calls($oid, ${FUZZ_CALLS:-15})" -c "SELECT fuzz.attachments($oid)" | sed 1d >"$work/calls" || return 1
     calls=$(wc -l <"$work/calls")
     ((calls > 0)) || { echo "there is nothing to call"; return 1; }
     # COPY and the like would wait for more input.
