@@ -70,17 +70,17 @@ cancels() {
 }
 
 ok "INSERT into a corpus" is_cancelled "INSERT INTO documents (id) VALUES ('00000000-0000-4000-8000-000000000001');" \
-    "INSERT INTO chunks (id, document_id, chunk_index, content, embedding) SELECT id, '00000000-0000-4000-8000-000000000001', n, body, v FROM source;"
+    "INSERT INTO chunks (id, document_id, chunk_index, content, embedding) SELECT id, '00000000-0000-4000-8000-000000000001', n, body, v FROM source"
 sql <<END >/dev/null || exit 1
 $enter
 $fill
 END
-ok "UPDATE of its embeddings and words" is_cancelled "" "UPDATE chunks SET embedding = (SELECT s.v FROM source s WHERE s.n = 1), content = content || ' more';"
-ok "DELETE from it" is_cancelled "" "DELETE FROM chunks;"
-ok "building its stores" is_cancelled "" "CALL tenancy.rebuild_corpus('default');"
-ok "verifying its stores" is_cancelled "" "SELECT tenancy.prewarm_tenant(t.id) FROM tenancy.tenants t WHERE t.slug = 'a';"
-ok "freezing and unfreezing a tenant" is_cancelled "" "SELECT tenancy.freeze_tenant(t.id, 'default'), tenancy.unfreeze_tenant(t.id, 'default') FROM tenancy.tenants t WHERE t.slug = 'a';"
-ok "an audited INSERT" is_cancelled "" "INSERT INTO notes SELECT n, body FROM source;"
-ok "an export" is_cancelled "" "SELECT count(*) FROM tenancy.export_tenant((SELECT id FROM tenancy.tenants WHERE slug = 'a'));"
+ok "UPDATE of its embeddings and words" is_cancelled "" "UPDATE chunks SET embedding = (SELECT s.v FROM source s WHERE s.n = 1), content = content || ' more'"
+ok "DELETE from it" is_cancelled "" "DELETE FROM chunks"
+ok "building its stores" is_cancelled "" "CALL tenancy.rebuild_corpus('default')"
+ok "verifying its stores" is_cancelled "" "SELECT tenancy.prewarm_tenant(t.id) FROM tenancy.tenants t WHERE t.slug = 'a'"
+ok "freezing and unfreezing a tenant" is_cancelled "" "SELECT tenancy.freeze_tenant(t.id, 'default'), tenancy.unfreeze_tenant(t.id, 'default') FROM tenancy.tenants t WHERE t.slug = 'a'"
+ok "an audited INSERT" is_cancelled "" "INSERT INTO notes SELECT n, body FROM source"
+ok "an export" is_cancelled "" "SELECT count(*) FROM tenancy.export_tenant((SELECT id FROM tenancy.tenants WHERE slug = 'a'))"
 ok "the server did not crash" bash -c "! grep -E 'was terminated by signal|TRAP' '$(scripts/cluster log cancel-writes)'"
 finish

@@ -6,12 +6,12 @@
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
 . test/scripts/tap.sh
 
-name=${FUZZ_CLUSTER:-fuzz-functions}
-trap 'scripts/cluster drop $name >/dev/null 2>&1; rm -rf "$work"' EXIT
-scripts/cluster drop $name >/dev/null 2>&1
-scripts/cluster start $name -- jit=off tenancy.wrong_try_delay=0 statement_timeout=${FUZZ_TIMEOUT:-20s} log_statement=all >/dev/null || exit 1
+cluster=${FUZZ_CLUSTER:-fuzz-functions}
+trap 'scripts/cluster drop $cluster >/dev/null 2>&1; rm -rf "$work"' EXIT
+scripts/cluster drop $cluster >/dev/null 2>&1
+scripts/cluster start $cluster -- jit=off tenancy.wrong_try_delay=0 statement_timeout=${FUZZ_TIMEOUT:-20s} log_statement=all >/dev/null || exit 1
 export PGOPTIONS='-c client_min_messages=error'
-sql() { scripts/cluster psql $name -XqAt "$@"; }
+sql() { scripts/cluster psql $cluster -XqAt "$@"; }
 sql -v ON_ERROR_STOP=1 -f test/fuzz/functions.sql >/dev/null || exit 1
 
 unknown=$(sql -c "SELECT DISTINCT t FROM fuzz.functions f, unnest(f.types) t WHERE fuzz.many(t) = 0")
@@ -26,10 +26,10 @@ fuzz() {
     calls=$(wc -l <"$work/calls")
     ((calls > 0)) || { echo "there is nothing to call"; return 1; }
     # COPY and the like would wait for more input.
-    timeout 600 scripts/cluster psql $name -XqAtb -v VERBOSITY=sqlstate -f "$work/calls" </dev/null >/dev/null 2>"$work/errors" || rc=$?
+    timeout 600 scripts/cluster psql $cluster -XqAtb -v VERBOSITY=sqlstate -f "$work/calls" </dev/null >/dev/null 2>"$work/errors" || rc=$?
     if ((rc != 0)); then
         echo "psql ended with $rc: $(tail -n 2 "$work/errors")"
-        echo "the last statement: $(grep -E 'LOG:  statement: ' "$(scripts/cluster log $name)" | tail -n 1 | cut -c 1-600)"
+        echo "the last statement: $(grep -E 'LOG:  statement: ' "$(scripts/cluster log $cluster)" | tail -n 1 | cut -c 1-600)"
         for _ in $(seq 100); do sql -c 'SELECT 1' >/dev/null 2>&1 && break; sleep 0.2; done
         return 1
     fi
@@ -42,5 +42,5 @@ while IFS='|' read -r oid function; do
     ((total += calls))
 done < <(sql -c "SELECT f.oid, f.name FROM fuzz.functions f ORDER BY f.name COLLATE \"C\"")
 ok "there were many calls ($total)" test "$total" -gt 1000
-ok "the server did not crash" bash -c "! grep -E 'was terminated by signal|TRAP|PANIC' '$(scripts/cluster log $name)'"
+ok "the server did not crash" bash -c "! grep -E 'was terminated by signal|TRAP|PANIC' '$(scripts/cluster log $cluster)'"
 finish

@@ -14,7 +14,7 @@ using counted_key = std::tuple<SubTransactionId, Oid, std::string>;
 
 /// How many rows more a table has with a key, by the subtransaction that changed it.
 std::map<counted_key, std::int64_t>& pending() {
-    static std::map<counted_key, std::int64_t> changes;
+    static auto& changes = *new std::map<counted_key, std::int64_t>; // never destroyed
     return changes;
 }
 
