@@ -130,7 +130,7 @@ BEGIN
         CROSS JOIN LATERAL (SELECT CASE
             WHEN t.tgfoid IN ('"RI_FKey_check_ins"'::regproc, '"RI_FKey_check_upd"'::regproc)
                  AND EXISTS (SELECT FROM pg_trigger o WHERE o.tgrelid = t.tgrelid AND o.tgfoid = 'tenancy.check_reference'::regproc) THEN 'D'
-            WHEN t.tgname = 'append_only' OR t.tgname LIKE 'merge\_%' THEN 'A' END::"char" AS state) w
+            WHEN t.tgname = 'append_only' OR starts_with(t.tgname, 'merge_') THEN 'A' END::"char" AS state) w
         WHERE t.tgrelid = relation AND w.state <> t.tgenabled
     LOOP
         EXECUTE statement;

@@ -153,6 +153,7 @@ BEGIN ATOMIC
         ('owner', 'tenant_column(regclass)'),
         ('owner', 'column_for_corpus(regclass, text, jsonb, text[], boolean, name)'),
         ('owner', 'may_alter(regclass)'),
+        ('owner', 'is_restoring()'),
         ('owner', 'app_roles()'),
         ('app', 'is_enabled()'),
         ('app', 'graph_namespace()'),
