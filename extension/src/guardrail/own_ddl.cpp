@@ -16,7 +16,8 @@ struct own_statement {
 void execute(const char* statement) {
     if (SPI_connect() != SPI_OK_CONNECT) elog(ERROR, "SPI_connect failed");
     int code = SPI_execute(statement, false, 0);
-    if (code != SPI_OK_UTILITY) elog(ERROR, "SPI_execute returned %d", code);
+    if (code != SPI_OK_UTILITY)
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("statement must be DDL"), errdetail("It is: %s", statement)));
     SPI_finish();
 }
 
