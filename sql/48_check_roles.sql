@@ -25,9 +25,21 @@ AS $$
         ('REPLICATION', r.rolreplication, 'may read the write-ahead log of all tenants'),
         ('CREATEROLE', r.rolcreaterole, 'may give itself the rights of other roles'),
         (NULL, r.rolname IN ('pg_read_server_files', 'pg_write_server_files', 'pg_execute_server_program'),
-         'reaches the files of the server')
+         'reaches the files of the server'),
+        (NULL, r.rolname IN ('pg_read_all_data', 'pg_write_all_data'), 'reads or writes the tables of tenancy itself'),
+        (NULL, r.rolname = 'pg_create_subscription', 'may have rows written past the policies')
     ) AS b (attribute, holds, says)
     WHERE b.holds
+    UNION ALL
+    SELECT 'app_role_sees', 'warning', format('role %s', h.app::regrole),
+           format('it is a member of %s, which %s', h.role::regrole, b.says),
+           format('REVOKE %s FROM %s', h.via::regrole, h.app::regrole)
+    FROM reach h
+    JOIN (VALUES ('pg_read_all_stats', 'reads the statements of all sessions'),
+                 ('pg_stat_scan_tables', 'reads statistics of the rows of all tenants, and locks tables for it'),
+                 ('pg_signal_backend', 'may end the sessions of other roles'),
+                 ('pg_maintain', 'may lock every table, and refresh every materialized view')) AS b (name, says)
+      ON h.role::regrole::text = b.name
     UNION ALL
     SELECT 'app_role_owns', 'warning', format('table %s', p.relation),
            format('its owner %s is an application''s role, or one that it is a member of, and may take the protection away', c.relowner::regrole),

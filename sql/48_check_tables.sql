@@ -17,6 +17,81 @@ SELECT tenancy_internal.expose('tables_in_change()');
 COMMENT ON FUNCTION tenancy.tables_in_change() IS
 'tables of a migration that is under way, and those that disable_tenancy() opened; internal';
 
+-- A table whose row in a registry cannot be read is named, and the others are looked at.
+CREATE FUNCTION tenancy.check_failed_on(relation regclass, state text, message text) RETURNS TABLE (code text, severity text, object text, problem text, fix text)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT 'check_failed', 'error', format('table %s', check_failed_on.relation),
+           format('what its protection lacks is not known, since looking at it failed: %s: %s', check_failed_on.state, check_failed_on.message),
+           'Look at its row in tenancy.protected_tables or tenancy.indirect_tables, take the table out with unprotect(), and protect it again.'
+$$;
+
+COMMENT ON FUNCTION tenancy.check_failed_on(regclass, text, text) IS 'the finding that a table could not be looked at; internal';
+
+CREATE FUNCTION tenancy.protection_repair(relation regclass, code text) RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT CASE protection_repair.code WHEN 'column_missing' THEN format('Rename the column back, or make it again and fill it; then %s.', s.statement)
+                                       ELSE s.statement END
+    FROM tenancy.protect_statement(protection_repair.relation, protection_repair.relation) s (statement);
+END;
+
+COMMENT ON FUNCTION tenancy.protection_repair(regclass, text) IS 'what repairs a fault of a registered table; internal';
+
+CREATE FUNCTION tenancy.check_protections() RETURNS TABLE (code text, severity text, object text, problem text, fix text)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    looked_at regclass;
+BEGIN
+    -- All at once is fast with thousands of partitions. One by one tells which of them it fails at.
+    BEGIN
+        RETURN QUERY
+        SELECT f.code, f.severity, format('table %s', f.relation), f.problem, tenancy.protection_repair(f.relation, f.code) FROM tenancy.all_faults() f;
+        RETURN;
+    EXCEPTION WHEN OTHERS THEN NULL;
+    END;
+    FOR looked_at IN SELECT p.relation FROM tenancy.protected_tables p LOOP
+        BEGIN
+            RETURN QUERY
+            SELECT f.code, f.severity, format('table %s', looked_at), f.problem, tenancy.protection_repair(looked_at, f.code)
+            FROM tenancy.protection_faults(looked_at) f;
+        EXCEPTION WHEN OTHERS THEN
+            RETURN QUERY SELECT * FROM tenancy.check_failed_on(looked_at, SQLSTATE, SQLERRM);
+        END;
+    END LOOP;
+END
+$$;
+
+COMMENT ON FUNCTION tenancy.check_protections() IS 'the part of check() about what protected tables lack; internal';
+
+CREATE FUNCTION tenancy.check_paths() RETURNS TABLE (code text, severity text, object text, problem text, fix text)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    registered tenancy.indirect_tables;
+BEGIN
+    FOR registered IN SELECT i.* FROM tenancy.indirect_tables i LOOP
+        BEGIN
+            RETURN QUERY
+            SELECT f.code, f.severity, format('table %s', registered.relation), f.problem,
+                   CASE WHEN registered.kind = 'shared' THEN format('SELECT tenancy.share(%L)', registered.relation)
+                        WHEN f.code = 'path_missing' THEN format('Make the foreign key again; then SELECT tenancy.protect_by_path(%L, %L).', registered.relation, registered.path)
+                        ELSE format('SELECT tenancy.protect_by_path(%L, %L)', registered.relation, registered.path) END
+            FROM tenancy.indirect_faults(registered.relation) f;
+        EXCEPTION WHEN OTHERS THEN
+            RETURN QUERY SELECT * FROM tenancy.check_failed_on(registered.relation, SQLSTATE, SQLERRM);
+        END;
+    END LOOP;
+END
+$$;
+
+COMMENT ON FUNCTION tenancy.check_paths() IS 'the part of check() about tables that are protected by a path or shared; internal';
+
 CREATE FUNCTION tenancy.check_tables() RETURNS TABLE (code text, severity text, object text, problem text, fix text)
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -31,18 +106,10 @@ AS $$
     FROM tenancy.indirect_tables i
     WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = i.relation)
     UNION ALL
-    SELECT f.code, f.severity, format('table %s', i.relation), f.problem,
-           CASE WHEN i.kind = 'shared' THEN format('SELECT tenancy.share(%L)', i.relation)
-                WHEN f.code = 'path_missing' THEN format('Make the foreign key again; then SELECT tenancy.protect_by_path(%L, %L).', i.relation, i.path)
-                ELSE format('SELECT tenancy.protect_by_path(%L, %L)', i.relation, i.path) END
-    FROM tenancy.indirect_tables i
-    CROSS JOIN LATERAL tenancy.indirect_faults(i.relation) f
-    UNION ALL
-    SELECT f.code, f.severity, format('table %s', f.relation), f.problem,
-           CASE f.code WHEN 'column_missing' THEN format('Rename the column back, or make it again and fill it; then %s.', s.statement)
-                       ELSE s.statement END
-    FROM tenancy.all_faults() f
-    CROSS JOIN LATERAL tenancy.protect_statement(f.relation, f.relation) s (statement)
+    SELECT 'table_gone', 'warning', format('OID %s', d.relation::oid), 'a table that no longer exists is registered as one that enable_tenancy() protects again',
+           format('DELETE FROM tenancy.disabled_tables WHERE relation = %s', d.relation::oid)
+    FROM tenancy.tables_in_change() d
+    WHERE d.migration IS NULL AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = d.relation)
     UNION ALL
     SELECT 'child_unprotected', 'error', format('table %s', i.inhrelid::regclass),
            format('it is a partition or an inheritance child of %s and is not protected itself', p.relation),

@@ -15,7 +15,8 @@ namespace {
 constexpr const char* footer =
     R"(What stands against the isolation of tenants in the database, the worst first, each with its repair: what
 tenancy.check() finds. docs/check.md explains every finding. It changes nothing. Run it as an owner of the tables
-(grant_owner) or as a superuser.
+(grant_owner) or as a superuser. Findings that were accepted with tenancy.accept_finding() come last, with the
+reason, and do not fail.
 
 With --pentest the protected tables are attacked as well, in a transaction that is rolled back, as an application's role
 of one tenant that wants another's rows. For superusers; tables are locked for moments, so not at the busiest hour.
@@ -93,6 +94,16 @@ void print_findings(const json& findings, const std::map<std::string, std::size_
     }
 }
 
+void print_accepted(const json& accepted, const palette& color) {
+    std::cout << color.bold << "accepted" << color.plain << "\n";
+    for (const auto& each : accepted)
+        std::cout << "  " << color.dim << shown(each["severity"]) << color.plain << "  " << color.bold
+                  << shown(each["code"]) << color.plain << "  " << shown(each["object"]) << "\n    "
+                  << shown(each["problem"]) << "\n    " << color.green << shown(each["accepted"]) << color.plain
+                  << "\n";
+    std::cout << "\n";
+}
+
 void print_attacks(const json& attacks, const palette& color) {
     std::cout << color.bold << "attacks" << color.plain << "\n";
     for (const auto& each : attacks) {
@@ -108,10 +119,18 @@ void print_attacks(const json& attacks, const palette& color) {
 
 void doctor(const context& ctx, const doctor_arguments& arguments) {
     tenancy::connection c{ctx.conninfo};
-    json findings, attacks;
+    json findings = json::array(), accepted = json::array(), attacks;
     c.translating([&] {
         pqxx::nontransaction tx{c.native()};
-        findings = objects_of(tx.exec("SELECT code, severity, object, problem, fix FROM tenancy.check()"));
+        for (auto& each : objects_of(tx.exec("SELECT * FROM tenancy.check()"))) {
+            // An older extension has no such column.
+            if (each.contains("accepted") && !each["accepted"].is_null()) {
+                accepted.push_back(std::move(each));
+            } else {
+                each.erase("accepted");
+                findings.push_back(std::move(each));
+            }
+        }
         if (arguments.pentest)
             attacks = objects_of(tx.exec("SELECT attack, relation, result, evidence FROM tenancy.pentest()"));
     });
@@ -132,7 +151,7 @@ void doctor(const context& ctx, const doctor_arguments& arguments) {
     }
 
     if (ctx.json) {
-        json report{{"findings", findings}, {"counts", counts}};
+        json report{{"findings", findings}, {"counts", counts}, {"accepted", accepted}};
         if (arguments.pentest) {
             report["pentest"] = attacks;
             report["attacks"] = results;
@@ -142,17 +161,19 @@ void doctor(const context& ctx, const doctor_arguments& arguments) {
     } else {
         const palette color{arguments.color};
         print_findings(findings, counts, color);
+        if (!accepted.empty() && !ctx.quiet) print_accepted(accepted, color);
         if (arguments.pentest && results["LEAKED"] + results["skipped"] > 0) {
             print_attacks(attacks, color);
             std::cout << "\n";
         }
         if (!ctx.quiet) {
-            if (findings.empty())
+            if (findings.empty() && accepted.empty())
                 std::cout << color.green << "nothing found" << color.plain << "\n";
             else
                 std::cout << counted(counts["error"], "error", "errors") << ", "
                           << counted(counts["warning"], "warning", "warnings") << ", "
-                          << counted(counts["info"], "note", "notes") << "\n";
+                          << counted(counts["info"], "note", "notes")
+                          << (accepted.empty() ? "" : ", " + std::to_string(accepted.size()) + " accepted") << "\n";
             if (arguments.pentest)
                 std::cout << counted(attacks.size(), "attack", "attacks") << ": " << results["held"]
                           << " held, " << results["LEAKED"] << " got through, " << results["skipped"]

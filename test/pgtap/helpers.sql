@@ -4,6 +4,8 @@
 -- the last one held; a superuser enters the tenant, since a transaction that belongs to one tenant refuses another.
 \ir ../any_server.sql
 
+REVOKE EXECUTE ON FUNCTION pg_terminate_backend(integer, bigint), pg_cancel_backend(integer) FROM PUBLIC;
+
 CREATE SCHEMA test_helpers;
 GRANT USAGE ON SCHEMA test_helpers TO PUBLIC;
 
@@ -55,6 +57,8 @@ DECLARE
     role text := test_helpers.role_name(purpose);
 BEGIN
     EXECUTE format('CREATE ROLE %I LOGIN', role);
+    -- As check() advises where one role serves several tenants.
+    EXECUTE format('ALTER ROLE %I SET track_activities = off', role);
     IF trust IS NOT NULL THEN
         PERFORM tenancy.grant_app(role::regrole, trust);
     END IF;

@@ -46,7 +46,21 @@ ok "the worst come first" test "$(grep -E '^(error|warning|info)$' "$work/out" |
 ok "with a summary" prints '^1 error, 1 warning, 1 note$'
 ok "no colours where nobody looks" prints_not $'\e'
 ok "only errors fail, on demand" exits 1 doctor --fail-on error
-sql -c 'REVOKE TRUNCATE ON notes FROM app'
+sql -c "SELECT tenancy.accept_finding('app_role_privilege', 'table public.notes', 'emptied at night')" \
+    -c "SELECT tenancy.accept_finding('table_unprotected', 'table public.other', 'of one tenant only')" >/dev/null
+ok "what is accepted does not fail" exits 0 doctor
+ok "and is printed apart, with the reason" prints '^    emptied at night$'
+ok "below the rest" test "$(grep -E '^(error|warning|info|accepted)$' "$work/out" | tr '\n' ' ')" == 'info accepted '
+ok "and counted" prints '^0 errors, 0 warnings, 1 note, 2 accepted$'
+ok "as JSON too" exits 0 doctor --json
+ok "it is apart" test "$(python3 -c 'import json, sys; d = json.load(open(sys.argv[1])); print(d["clean"], len(d["findings"]), sorted(a["accepted"] for a in d["accepted"]))' "$work/out")" == "True 1 ['emptied at night', 'of one tenant only']"
+sql -c 'GRANT REFERENCES ON notes TO app'
+ok "another fault of the same object fails" exits 1 doctor --fail-on error
+ok "with that alone" prints '^1 error, 0 warnings, 1 note, 2 accepted$'
+sql -c 'REVOKE TRUNCATE, REFERENCES ON notes FROM app' -c "SELECT tenancy.unaccept_finding('table_unprotected', 'table public.other')" >/dev/null
+ok "an acceptance of what is gone is a note" exits 1 doctor --fail-on info
+ok "that says how to take it back" prints "SELECT tenancy.unaccept_finding\\('app_role_privilege', 'table public.notes'\\)"
+sql -c "SELECT tenancy.unaccept_finding('app_role_privilege', 'table public.notes')" >/dev/null
 ok "and no longer without one" exits 0 doctor --fail-on error
 ok "or never" exits 0 doctor --fail-on none
 ok "as JSON it exits alike" exits 1 doctor --json
