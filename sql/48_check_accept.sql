@@ -27,7 +27,7 @@ END;
 
 COMMENT ON FUNCTION tenancy.acceptances() IS 'what was accepted of check()''s findings, for check() by an owner; internal';
 
-CREATE FUNCTION tenancy.accept_finding(code text, object text, reason text) RETURNS integer
+CREATE FUNCTION tenancy_internal.accept_finding(code text, object text, reason text) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -36,6 +36,7 @@ DECLARE
     found record;
     accepted integer := 0;
 BEGIN
+    PERFORM tenancy.authorize_operator();
     IF missing IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = '22004', MESSAGE = format('%s must not be null', missing);
     END IF;
@@ -65,10 +66,12 @@ BEGIN
 END
 $$;
 
+SELECT tenancy_internal.expose('accept_finding(text, text, text)');
+
 COMMENT ON FUNCTION tenancy.accept_finding(text, text, text) IS
 'says that what check() finds now with this code of this object is meant to be so, and why; returns how many findings that are. A finding whose problem or severity changes is not accepted any more';
 
-CREATE FUNCTION tenancy.unaccept_finding(code text, object text) RETURNS integer
+CREATE FUNCTION tenancy_internal.unaccept_finding(code text, object text) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -76,6 +79,7 @@ DECLARE
     gone record;
     removed integer := 0;
 BEGIN
+    PERFORM tenancy.authorize_operator();
     FOR gone IN
         DELETE FROM tenancy.accepted_findings a WHERE a.code = unaccept_finding.code AND a.object = unaccept_finding.object RETURNING a.*
     LOOP
@@ -91,9 +95,11 @@ BEGIN
 END
 $$;
 
+SELECT tenancy_internal.expose('unaccept_finding(text, text)');
+
 COMMENT ON FUNCTION tenancy.unaccept_finding(text, text) IS 'takes back what accept_finding() said of a code and an object; returns how many findings that were';
 
-CREATE FUNCTION tenancy.list_accepted_findings()
+CREATE FUNCTION tenancy_internal.list_accepted_findings()
 RETURNS TABLE (code text, object text, severity text, problem text, reason text, accepted_by text, accepted_at timestamptz, is_found boolean)
 LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -104,5 +110,7 @@ AS $$
     FROM tenancy.accepted_findings a
     ORDER BY a.code, a.object, a.problem
 $$;
+
+SELECT tenancy_internal.expose('list_accepted_findings()');
 
 COMMENT ON FUNCTION tenancy.list_accepted_findings() IS 'the findings that were accepted, by whom and why, and whether they are found still';

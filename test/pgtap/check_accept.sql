@@ -66,7 +66,8 @@ SELECT is((SELECT count(*) FROM pg_extension e, unnest(e.extconfig) c WHERE e.ex
 -- A part that fails is a finding, and takes no other down.
 CREATE TABLE shared (id integer);
 SELECT FROM tenancy.share('shared');
-UPDATE tenancy.indirect_tables SET policies = '[1]' WHERE relation = 'shared'::regclass;
+CREATE OR REPLACE FUNCTION tenancy.indirect_faults(relation regclass) RETURNS TABLE (code text, severity text, problem text)
+LANGUAGE plpgsql AS $$BEGIN RAISE 'stumbled at %', relation; END$$;
 SET LOCAL session_replication_role = replica;
 ALTER TABLE notes ALTER tenant_id DROP DEFAULT;
 SET LOCAL session_replication_role = origin;
