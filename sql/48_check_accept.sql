@@ -18,12 +18,16 @@ COMMENT ON COLUMN tenancy.accepted_findings.accepted_by IS 'the role, or who was
 
 SELECT pg_catalog.pg_extension_config_dump('tenancy.accepted_findings', '');
 
-CREATE FUNCTION tenancy.acceptances() RETURNS SETOF tenancy.accepted_findings
+ALTER TABLE tenancy.accepted_findings ENABLE ROW LEVEL SECURITY;
+
+CREATE FUNCTION tenancy_internal.acceptances() RETURNS SETOF tenancy.accepted_findings
 LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     SELECT a.* FROM tenancy.accepted_findings a;
 END;
+
+SELECT tenancy_internal.expose('acceptances()');
 
 COMMENT ON FUNCTION tenancy.acceptances() IS 'what was accepted of check()''s findings, for check() by an owner; internal';
 

@@ -127,7 +127,7 @@ $$;
 COMMENT ON FUNCTION tenancy.check_corpora() IS 'the part of check() about corpora and graphs that no longer fit their tables; internal';
 
 -- What an owner may know of it.
-CREATE FUNCTION tenancy.migration_faults() RETURNS TABLE (migration integer, relation regclass, missing name)
+CREATE FUNCTION tenancy_internal.migration_faults() RETURNS TABLE (migration integer, relation regclass, missing name)
 LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
@@ -145,6 +145,8 @@ BEGIN ATOMIC
     WHERE m.state NOT IN ('enforced', 'undone') AND t.action <> 'leave' AND NOT t.undone
       AND NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = t.relation AND a.attname = k.name AND a.attnum > 0 AND NOT a.attisdropped);
 END;
+
+SELECT tenancy_internal.expose('migration_faults()');
 
 COMMENT ON FUNCTION tenancy.migration_faults() IS
 'tables, and columns that say whose their rows are, which a migration that is under way no longer finds; internal';

@@ -1,12 +1,14 @@
 -- check() about what PostgreSQL shares between the sessions of one role, and so between the tenants that they serve.
 
 -- What an owner may know of it.
-CREATE FUNCTION tenancy.serves_several() RETURNS boolean
+CREATE FUNCTION tenancy_internal.serves_several() RETURNS boolean
 LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     SELECT count(*) > 1 FROM (SELECT FROM tenancy.tenants t WHERE t.status = 'active' LIMIT 2) s;
 END;
+
+SELECT tenancy_internal.expose('serves_several()');
 
 COMMENT ON FUNCTION tenancy.serves_several() IS 'whether there is more than one active tenant; internal';
 
