@@ -177,7 +177,7 @@ TEST_F(audit_refusals, AFloodPushesOutNobody) {
     for (std::uint32_t database : {1U, 2U})
         for (const auto& one : take(database, 2 * most_places))
             if (wanted.count(one.what.object)) found.insert(one.what.object);
-    EXPECT_EQ(found, wanted);
+    for (const auto& name : wanted) EXPECT_EQ(found.count(name), 1U) << name;
 }
 
 TEST_F(audit_refusals, WhatIsPushedOutIsCounted) {

@@ -137,22 +137,22 @@ std::size_t refusal_board::place_for(const refusal& one, std::uint64_t session, 
             }
     if (of_role < most_of_role && free != nowhere) return free;
 
-    // Whoever has most makes room: another role, or a session of the same role. Theirs is not lost but counted.
+    // Whoever has most makes room: the greediest session of another role, or of the same. Theirs is not lost but counted.
     if (of_role < most_of_role) {
-        std::size_t of_other = newest_of_greediest(m_roles, of_role, [&](std::size_t i) { return m_hashes[i] != 0; });
-        if (of_other != nowhere) return of_other;
+        auto [greediest, has] = most_frequent(m_roles, [&](std::size_t i) { return m_hashes[i] != 0; });
+        if (has > of_role + 1) return take_from_greediest(greediest, 0);
     }
-    return newest_of_greediest(m_sessions, of_session, [&](std::size_t i) { return m_hashes[i] != 0 && m_roles[i] == role; });
+    return take_from_greediest(role, of_session + 1);
 }
 
-template <typename Counts>
-std::size_t refusal_board::newest_of_greediest(const std::array<std::uint64_t, most_places>& values, std::size_t mine,
-                                               Counts counts) noexcept {
-    auto [greediest, has] = most_frequent(values, counts);
-    if (has <= mine + 1) return nowhere;
+std::size_t refusal_board::take_from_greediest(std::uint64_t role, std::size_t more_than) noexcept {
+    auto is_of_role = [&](std::size_t i) { return m_hashes[i] != 0 && m_roles[i] == role; };
+    auto [greediest, has] = most_frequent(m_sessions, is_of_role);
+    if (has <= more_than) return nowhere;
     std::size_t newest = nowhere;
     for (std::size_t i = 0; i < most_places; ++i)
-        if (counts(i) && values[i] == greediest && (newest == nowhere || m_places[i].held.last >= m_places[newest].held.last)) newest = i;
+        if (is_of_role(i) && m_sessions[i] == greediest && (newest == nowhere || m_places[i].held.last >= m_places[newest].held.last))
+            newest = i;
     give_up(newest);
     return newest;
 }

@@ -83,8 +83,7 @@ private:
 
     std::size_t find(const refusal& one, std::uint64_t hash) const noexcept;
     std::size_t place_for(const refusal& one, std::uint64_t session, microseconds now) noexcept;
-    template <typename Counts>
-    std::size_t newest_of_greediest(const std::array<std::uint64_t, most_places>& values, std::size_t mine, Counts counts) noexcept;
+    std::size_t take_from_greediest(std::uint64_t role, std::size_t more_than) noexcept;
     void give_up(std::size_t at) noexcept;
     bool count_rest(const refusal& one, std::uint64_t times, microseconds first, microseconds last) noexcept;
     static void count_in(place& at, std::uint64_t times, microseconds first, microseconds last) noexcept;
