@@ -31,4 +31,6 @@ grep -oE "SELECT '[a-z_]+' AS attack|SELECT 'write_by_trigger'|\('[a-z_]+', (for
 ok "the attacks are those that are documented" diff "$work/attacked" "$work/attacks"
 untested() { ! cut -d' ' -f1 "$work/source" | uniq | while read -r code; do grep -qrw "$code" test/pgtap test/security test/scripts || echo "$code"; done | grep .; }
 ok "each has a test that names it" untested
+unwritten() { ! grep -oE 'test/[a-z]+/[a-z0-9_]+\.(sql|sh)' docs/security.md | sort -u | while read -r file; do [[ -f $file ]] || echo "$file"; done | grep .; }
+ok "the tests that docs/security.md names are there" unwritten
 finish
