@@ -160,7 +160,7 @@ COMMENT ON FUNCTION tenancy.policy_expressions(regclass) IS
 -- How the catalogue keeps a policy stays the same when a table or a column in it is renamed, and what it shows stays the same when
 -- a dump is restored.
 CREATE FUNCTION tenancy.same_policy(was jsonb, now jsonb) RETURNS boolean
-LANGUAGE sql IMMUTABLE
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN coalesce(was - 5 = now - 5 OR was - 3 - 3 = now - 3 - 3, false);
 
 COMMENT ON FUNCTION tenancy.same_policy(jsonb, jsonb) IS 'whether a policy is what it was, by two entries of policy_expressions(); internal';
