@@ -1,7 +1,7 @@
 -- check() about what corpora and graphs have become since they were registered, and tables of a migration that is under way.
 
 CREATE FUNCTION tenancy.corpus_parts() RETURNS TABLE (kind text, part text, types text[], required boolean)
-LANGUAGE sql IMMUTABLE
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     VALUES ('chunks', 'tenant_id', '{uuid,text,varchar,int8,int4}'::text[], true), ('chunks', 'id', '{uuid}', true), ('chunks', 'document_id', '{uuid}', true),
