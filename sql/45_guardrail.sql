@@ -198,10 +198,11 @@ LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'tenancy_is_own_ddl';
 
 COMMENT ON FUNCTION tenancy.is_own_ddl() IS 'whether the DDL statement under way was run by run_own_ddl(); internal';
 
-CREATE FUNCTION tenancy.before_create_table() RETURNS event_trigger
-LANGUAGE c AS 'MODULE_PATHNAME', 'tenancy_before_create_table';
+CREATE FUNCTION tenancy.before_ddl() RETURNS event_trigger
+LANGUAGE c AS 'MODULE_PATHNAME', 'tenancy_before_ddl';
 
-COMMENT ON FUNCTION tenancy.before_create_table() IS 'event trigger: sees whether a table is made LIKE another';
+COMMENT ON FUNCTION tenancy.before_ddl() IS
+'event trigger: sees whether a table is made LIKE another or a partition detached, and has the library loaded where a statement validates foreign keys or fills a materialized view';
 
 CREATE FUNCTION tenancy.guardrail() RETURNS event_trigger
 LANGUAGE c AS 'MODULE_PATHNAME', 'tenancy_guardrail';
@@ -209,13 +210,14 @@ LANGUAGE c AS 'MODULE_PATHNAME', 'tenancy_guardrail';
 COMMENT ON FUNCTION tenancy.guardrail() IS
 'event trigger: hands statements that may concern protected tables to tenancy.after_ddl()';
 
-CREATE EVENT TRIGGER tenancy_before_create_table ON ddl_command_start
-WHEN TAG IN ('CREATE TABLE') EXECUTE FUNCTION tenancy.before_create_table();
+CREATE EVENT TRIGGER tenancy_before_ddl ON ddl_command_start
+WHEN TAG IN ('CREATE TABLE', 'ALTER TABLE', 'CREATE MATERIALIZED VIEW', 'REFRESH MATERIALIZED VIEW')
+EXECUTE FUNCTION tenancy.before_ddl();
 
 CREATE EVENT TRIGGER tenancy_guardrail ON ddl_command_end EXECUTE FUNCTION tenancy.guardrail();
 
 CREATE EVENT TRIGGER tenancy_after_drop ON sql_drop EXECUTE FUNCTION tenancy.after_drop();
 
-COMMENT ON EVENT TRIGGER tenancy_before_create_table IS 'sees whether a table is made LIKE another';
+COMMENT ON EVENT TRIGGER tenancy_before_ddl IS 'sees what is about to be made or detached, before it is';
 COMMENT ON EVENT TRIGGER tenancy_guardrail IS 'protects new partitions and refuses what would weaken a protected table';
 COMMENT ON EVENT TRIGGER tenancy_after_drop IS 'takes dropped tables out of the registry and keeps the policies of protected ones';

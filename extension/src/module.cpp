@@ -4,6 +4,7 @@
 #include "context/verdict.hpp"
 #include "credentials/credentials.hpp"
 #include "credentials/tries.hpp"
+#include "guardrail/protected.hpp"
 #include "metering/applied.hpp"
 #include "metering/rate.hpp"
 #include "metering/rows.hpp"
@@ -36,6 +37,10 @@ PGDLLEXPORT void _PG_init(void) {
     tenancy::context::define_settings();
     tenancy::context::register_invalidation();
     tenancy::context::watch_holdable_cursors();
+    tenancy::guardrail::watch_foreign_keys();
+    tenancy::guardrail::watch_estimates();
+    tenancy::guardrail::watch_materialized_views();
+    tenancy::guardrail::watch_locks();
     tenancy::search::register_corpus_invalidation();
     tenancy::search::define_settings();
     tenancy::search::watch_planning();

@@ -1,6 +1,7 @@
 // Event triggers that look at every DDL statement of the database. This half is C so that a statement that does not concern
 // protected tables costs next to nothing; tenancy.after_ddl() judges the few that may, by the state they leave.
 
+#include "guardrail/protected.hpp"
 #include "pg/guard.hpp"
 
 namespace {
@@ -130,14 +131,18 @@ const EventTriggerData* event_of(FunctionCallInfo fcinfo) {
 
 } // namespace
 
-TENANCY_FUNCTION(tenancy_before_create_table) {
+/// Called before statements in which PostgreSQL validates keys or fills materialized views: where the library is not preloaded,
+/// this loads it, and with it the hooks that look at the rest of the statement.
+TENANCY_FUNCTION(tenancy_before_ddl) {
     Node* tree = event_of(fcinfo)->parsetree;
     creating_like = IsA(tree, CreateStmt) && has_like(reinterpret_cast<CreateStmt*>(tree));
+    tenancy::guardrail::expect_detaching(tree);
     return PointerGetDatum(nullptr);
 }
 
 TENANCY_FUNCTION(tenancy_guardrail) {
     Node* tree = event_of(fcinfo)->parsetree;
+    tenancy::guardrail::expect_nothing();
     effects found;
     initStringInfo(&found.faults);
     look_at(tree, found);

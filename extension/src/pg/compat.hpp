@@ -19,6 +19,22 @@
 #define tenancy_locator rd_node
 #endif
 
+// A function that walks a tree, as the walkers take it: without its arguments' types before 16.
+#if PG_VERSION_NUM >= 160000
+#define TENANCY_WALKER(function) function
+#else
+#define TENANCY_WALKER(function) reinterpret_cast<bool (*)()>(reinterpret_cast<void (*)()>(function))
+#endif
+
+// What a permission hook is handed beside the range table, from 16 on.
+#if PG_VERSION_NUM >= 160000
+#define TENANCY_PERMISSION_INFOS List *permission_infos,
+#define TENANCY_PASS_PERMISSION_INFOS permission_infos,
+#else
+#define TENANCY_PERMISSION_INFOS
+#define TENANCY_PASS_PERMISSION_INFOS
+#endif
+
 namespace tenancy::pg {
 
 /// The backend-local number of the current transaction; a new one for each.
@@ -30,11 +46,20 @@ inline LocalTransactionId local_transaction_id() noexcept {
 #endif
 }
 
-inline bool may_execute(Oid function) {
+inline bool may_execute(Oid function, Oid role = GetUserId()) {
 #if PG_VERSION_NUM >= 160000
-    return object_aclcheck(ProcedureRelationId, function, GetUserId(), ACL_EXECUTE) == ACLCHECK_OK;
+    return object_aclcheck(ProcedureRelationId, function, role, ACL_EXECUTE) == ACLCHECK_OK;
 #else
-    return pg_proc_aclcheck(function, GetUserId(), ACL_EXECUTE) == ACLCHECK_OK;
+    return pg_proc_aclcheck(function, role, ACL_EXECUTE) == ACLCHECK_OK;
+#endif
+}
+
+/// Whether a role owns a relation, or is a member of the role that does.
+inline bool owns_relation(Oid relation, Oid role) {
+#if PG_VERSION_NUM >= 160000
+    return object_ownercheck(RelationRelationId, relation, role);
+#else
+    return pg_class_ownercheck(relation, role);
 #endif
 }
 
