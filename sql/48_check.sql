@@ -51,7 +51,7 @@ SET search_path = pg_catalog, pg_temp
 SET quote_all_identifiers = off
 AS $$
     SELECT DISTINCT f.code, f.severity, f.object, f.problem, f.fix
-    FROM unnest('{check_tables,check_registry,check_protections,check_paths,check_keys,check_readers,check_code,check_roles,check_settings,check_sharing,check_server,
+    FROM unnest('{check_tables,check_registry,check_protections,check_paths,check_keys,check_readers,check_code,check_roles,check_settings,check_estimates,check_sharing,check_server,
                   check_corpora,check_migrations,check_counts,check_restore,store_faults}'::name[]) AS p (part)
     CROSS JOIN LATERAL tenancy.run_check(p.part) f
 $$;

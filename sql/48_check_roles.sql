@@ -121,7 +121,7 @@ AS $$
                   CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END)
     FROM pg_parameter_acl p
     CROSS JOIN aclexplode(p.paracl) a
-    WHERE p.parname LIKE 'tenancy.%' AND p.parname <> 'tenancy.missing_tenant'
+    WHERE p.parname LIKE 'tenancy.%' AND p.parname NOT IN ('tenancy.missing_tenant', 'tenancy.refuse_explain')
       AND a.grantee <> 10 -- the bootstrap superuser, who owns all parameters
       AND NOT (p.parname = 'tenancy.tenant_id' AND a.privilege_type = 'SET'
                AND a.grantee IN (SELECT r::oid FROM tenancy.app_roles() r))
@@ -137,7 +137,7 @@ AS $$
     CROSS JOIN unnest(s.setconfig) AS c (entry)
     CROSS JOIN split_part(c.entry, '=', 1) AS n (name)
     LEFT JOIN pg_database d ON d.oid = s.setdatabase
-    WHERE n.name LIKE 'tenancy.%' AND n.name NOT IN ('tenancy.missing_tenant', 'tenancy.approximate_above', 'tenancy.use_stores', 'tenancy.bm25_k1', 'tenancy.bm25_b')
+    WHERE n.name LIKE 'tenancy.%' AND n.name NOT IN ('tenancy.missing_tenant', 'tenancy.refuse_explain', 'tenancy.approximate_above', 'tenancy.use_stores', 'tenancy.bm25_k1', 'tenancy.bm25_b')
       AND s.setdatabase IN (0, (SELECT b.oid FROM pg_database b WHERE b.datname = current_database()))
 $$;
 

@@ -144,6 +144,8 @@ BEGIN ATOMIC
         ('owner', 'check_code()'),
         ('owner', 'check_roles()'),
         ('owner', 'check_settings()'),
+        ('owner', 'check_estimates()'),
+        ('owner', 'names_tenants(regrole)'),
         ('owner', 'row_security_fixes()'),
         ('owner', 'check_version(integer)'),
         ('owner', 'preload_statement()'),
