@@ -237,10 +237,13 @@ BEGIN
 
     old_row := tenancy.lock_tenant(wanted);
     BEGIN
+        IF update_tenant.external_key IS DISTINCT FROM old_row.external_key AND update_tenant.external_key IS NOT NULL THEN
+            PERFORM tenancy.change_tenant_row('UPDATE tenancy.tenants SET external_key = $2 WHERE id OPERATOR(pg_catalog.=) $1',
+                                              wanted, update_tenant.external_key);
+        END IF;
         UPDATE tenancy.tenants t
         SET slug = coalesce(update_tenant.slug, t.slug), name = coalesce(update_tenant.name, t.name),
-            settings = coalesce(update_tenant.settings, t.settings),
-            external_key = coalesce(update_tenant.external_key, t.external_key), updated_at = now()
+            settings = coalesce(update_tenant.settings, t.settings), updated_at = now()
         WHERE t.id = wanted
         RETURNING t.* INTO new_row;
     EXCEPTION WHEN unique_violation THEN

@@ -51,8 +51,8 @@ SELECT pg_catalog.pg_extension_config_dump('tenancy.token_issuers', '');
 ALTER TABLE tenancy.token_issuers ENABLE ROW LEVEL SECURITY;
 
 -- Also when the issuer goes with its tenant.
-CREATE FUNCTION tenancy.forget_issuer_keys() RETURNS trigger
-LANGUAGE plpgsql
+CREATE FUNCTION tenancy_internal.forget_issuer_keys() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -60,6 +60,8 @@ BEGIN
     RETURN NULL;
 END
 $$;
+
+SELECT tenancy_internal.expose('forget_issuer_keys()');
 
 COMMENT ON FUNCTION tenancy.forget_issuer_keys() IS 'trigger: the keys of an issuer end with it';
 

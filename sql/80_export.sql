@@ -17,6 +17,48 @@ LANGUAGE c AS 'MODULE_PATHNAME', 'tenancy_end_waiting';
 COMMENT ON FUNCTION tenancy.end_waiting() IS
 'SET CONSTRAINTS ALL IMMEDIATE for functions with the rights of the extension''s owner: triggers that wait fire with those of whoever called; internal';
 
+-- What a foreign key to tenants does in tables of others ends in their triggers. They run as the owner of those tables; where it is not
+-- one owner alone, as a role that may do nothing.
+CREATE FUNCTION tenancy.change_referred(statement text, tenant uuid, key text, triggers_as regrole, search_path text) RETURNS void
+LANGUAGE c AS 'MODULE_PATHNAME', 'tenancy_change_referred';
+
+COMMENT ON FUNCTION tenancy.change_referred(text, uuid, text, regrole, text) IS
+'runs a statement with two parameters, of which what foreign keys do, and all triggers, run as another role; internal';
+
+CREATE FUNCTION tenancy.change_tenant_row(statement text, tenant uuid, key text DEFAULT NULL) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    owners oid[];
+    schemas text;
+BEGIN
+    -- Nobody refers to tenants in a new way meanwhile.
+    LOCK TABLE tenancy.tenants IN ROW EXCLUSIVE MODE;
+    WITH RECURSIVE reached AS (
+        SELECT 'tenancy.tenants'::regclass::oid AS relation
+        UNION
+        SELECT f.conrelid
+        FROM reached r
+        JOIN pg_constraint f ON f.contype = 'f' AND f.confrelid = r.relation
+                            AND (f.confdeltype IN ('c', 'n', 'd') OR f.confupdtype IN ('c', 'n', 'd')))
+    SELECT array_agg(DISTINCT c.relowner), string_agg(DISTINCT quote_ident(n.nspname), ', ')
+    INTO owners, schemas
+    FROM reached r
+    JOIN pg_class c ON c.oid = r.relation
+    JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname <> 'tenancy';
+    -- Triggers that wait would run as whoever commits.
+    PERFORM tenancy.end_waiting();
+    PERFORM tenancy.change_referred(statement, tenant, key,
+        CASE coalesce(cardinality(owners), 0) WHEN 0 THEN current_user::regrole WHEN 1 THEN owners[1]::regrole ELSE 'pg_checkpoint'::regrole END,
+        coalesce(schemas || ', ', '') || 'pg_temp');
+END
+$$;
+
+COMMENT ON FUNCTION tenancy.change_tenant_row(text, uuid, text) IS
+'runs a statement that deletes a row of tenants or changes what others refer to in it, with an id and an external key; triggers of others run as their owner; internal';
+
 -- Our own tables as well as the protected ones. The audit log stays: it tells that the tenant was purged, and by whom.
 CREATE FUNCTION tenancy.tables_of_tenants() RETURNS TABLE (relation regclass, tenant_column name, column_type regtype, path name, is_own boolean)
 LANGUAGE sql STABLE

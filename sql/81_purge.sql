@@ -186,7 +186,7 @@ BEGIN
     END LOOP;
     PERFORM tenancy.drop_tenant_vectors(whose);
     PERFORM tenancy.drop_tenant_words(whose);
-    DELETE FROM tenancy.tenants t WHERE t.id = whose.id;
+    PERFORM tenancy.change_tenant_row('DELETE FROM tenancy.tenants WHERE id OPERATOR(pg_catalog.=) $1', whose.id);
     PERFORM tenancy.audit_event(whose.id, 'tenant.purge', 'tenant:' || whose.id,
         jsonb_build_object('slug', whose.slug, 'organization_id', whose.organization_id), jsonb_build_object('rows', deleted));
 END

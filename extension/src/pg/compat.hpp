@@ -63,6 +63,15 @@ inline bool owns_relation(Oid relation, Oid role) {
 #endif
 }
 
+/// Run an executor's query to its end.
+inline void run_to_end(QueryDesc* query) {
+#if PG_VERSION_NUM >= 180000
+    ExecutorRun(query, ForwardScanDirection, 0);
+#else
+    ExecutorRun(query, ForwardScanDirection, 0, true);
+#endif
+}
+
 /// Memory for a GUC check hook's `extra`; the server frees it. Null when there is none: a check hook never raises.
 inline void* guc_allocate(std::size_t size) noexcept {
 #if PG_VERSION_NUM >= 160000
