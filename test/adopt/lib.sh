@@ -152,7 +152,7 @@ EOSQL
 
 # Connections that end are the test's own doing; nothing else may happen to the old application.
 writer_errors() {
-    grep '^! ' "$work/journal" | grep -vE '^! (57P0[123]|08[0-9A-Z]{3}) ' | sed -E 's/[0-9]{3,}/N/g' | sort | uniq -c | sort -rn | head -n 10
+    grep -E '^! [0-9A-Z]{5} ' "$work/journal" | grep -vE '^! (57P0[123]|08[0-9A-Z]{3}) ' | sed -E 's/[0-9]{3,}/N/g' | sort | uniq -c | sort -rn | head -n 10
     grep -vE 'no rows returned|more than one row|terminating connection|server closed|connection to server|This probably means|before or while|DETAIL: |HINT: |CONTEXT: |WARNING: |not yet accepting|starting up|recovery mode|shutting down|No such file|Is the server running|not yet accepting|^$' "$work/writer.err" |
         grep -E 'psql: error' | sort | uniq -c | head -n 5
     true

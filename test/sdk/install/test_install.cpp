@@ -18,6 +18,8 @@ protected:
         char name[] = "/tmp/tenancy_install.XXXXXX";
         ASSERT_NE(mkdtemp(name), nullptr);
         folder = name;
+        // Root may have installed from this build before; what it left there must not be in the way.
+        fs::remove(fs::path{BUILD_FOLDER} / "install_manifest.txt");
         installed = shell(std::string{CMAKE_PROGRAM} + " --install '" + BUILD_FOLDER + "' --prefix '" +
                           (folder / "prefix").string() + "'") == 0;
     }
