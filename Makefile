@@ -2,7 +2,7 @@
 # (all, install, installcheck, clean, uninstall, ...) is PGXS, as in any extension. They are kept apart because PGXS
 # has a "check" of its own, and must find pg_config before it can read on.
 
-short_goals := help setup stage check unit fuzz sdk demo demo-stop psql bench format clean-all
+short_goals := help setup stage check matrix unit fuzz sdk install-sdk demo demo-stop psql bench format clean-all
 wanted := $(or $(MAKECMDGOALS),all)
 
 ifneq (,$(filter $(short_goals),$(wanted)))
@@ -19,14 +19,16 @@ else
 .NOTPARALLEL:
 .PHONY: $(short_goals)
 
-export PG_CONFIG SUITE TEST BENCH WERROR CI ADOPT_SIZE
+export PG_CONFIG SUITE TEST BENCH WERROR CI ADOPT_SIZE RELEASE GOAL PREFIX DESTDIR
 
 help:
 	@echo 'make demo       install what is missing, build, and show two tenants that cannot see each other'
 	@echo 'make check      install what is missing, build, run every test (SUITE=pgtap TEST=protect narrows it)'
+	@echo 'make matrix     make check in bare Debian roots: PostgreSQL 15, 17 and 18 (RELEASE=trixie narrows it)'
 	@echo 'make psql       a shell on the demo database; make demo-stop ends its server'
 	@echo 'make setup      only install what is missing'
 	@echo 'make sdk        build the C++ SDK, its tests and tenancyctl under build/cmake'
+	@echo 'make install-sdk   install what make sdk has built (PREFIX=/usr/local)'
 	@echo 'make unit       run the tests that need no server'
 	@echo 'make fuzz       feed made-up input to the parsers (FUZZ_SECONDS=60 for longer) and to every C function (FUZZ_CALLS=1000)'
 	@echo 'make bench      run the benchmarks'
@@ -45,11 +47,17 @@ stage: setup
 check:
 	@scripts/check
 
+matrix:
+	@scripts/matrix
+
 unit: setup
 	@SUITE=unit scripts/check
 
 sdk: setup
 	@scripts/build_sdk
+
+install-sdk:
+	@scripts/install_sdk
 
 fuzz: stage
 	@test/scripts/fuzz.sh
