@@ -10,12 +10,14 @@ CREATE TABLE tenancy.corpora (
     metric text COLLATE "C" NOT NULL,
     text_config text COLLATE "C" NOT NULL,
     columns jsonb NOT NULL,
+    embedding_model text,
     created_at timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT corpora_pkey PRIMARY KEY (name),
     CONSTRAINT corpora_name_check CHECK (name ~ '^[a-z][a-z0-9_]{0,49}$'),
     CONSTRAINT corpora_dimensions_check CHECK (dimensions BETWEEN 1 AND 16000),
     CONSTRAINT corpora_metric_check CHECK (metric IN ('cosine', 'inner_product', 'l2')),
-    CONSTRAINT corpora_columns_check CHECK (jsonb_typeof(columns) = 'object')
+    CONSTRAINT corpora_columns_check CHECK (jsonb_typeof(columns) = 'object'),
+    CONSTRAINT corpora_embedding_model_check CHECK (length(embedding_model) BETWEEN 1 AND 200)
 );
 
 COMMENT ON TABLE tenancy.corpora IS
@@ -26,6 +28,8 @@ COMMENT ON COLUMN tenancy.corpora.text_config IS
 'text search configuration that reads the chunks'' text and the queries, by its qualified name: pg_upgrade refuses columns of type regconfig';
 COMMENT ON COLUMN tenancy.corpora.columns IS
 'names of the columns that play the parts tenant_id, id, document_id, chunk_index, content, embedding, metadata and tsv in chunks and documents_tenant_id, documents_id, title and source in documents; null for one that the tables do not have';
+COMMENT ON COLUMN tenancy.corpora.embedding_model IS
+'name of the model that makes its embeddings, as clients call it; null when nobody said: set_embedding_model()';
 
 SELECT pg_catalog.pg_extension_config_dump('tenancy.corpora', '');
 
@@ -49,6 +53,9 @@ WITH CHECK (tenancy.may_alter(documents) AND tenancy.may_alter(chunks));
 -- Whose tables are gone is nobody's any more, and may be tidied up by any owner.
 CREATE POLICY corpora_delete ON tenancy.corpora FOR DELETE
 USING (coalesce(tenancy.may_alter(documents), true) AND coalesce(tenancy.may_alter(chunks), true));
+
+CREATE POLICY corpora_update ON tenancy.corpora FOR UPDATE
+USING (tenancy.may_alter(documents) AND tenancy.may_alter(chunks));
 
 CREATE FUNCTION tenancy.corpora_changed() RETURNS trigger
 LANGUAGE c AS 'MODULE_PATHNAME', 'tenancy_corpora_changed';
@@ -215,9 +222,24 @@ $$;
 COMMENT ON FUNCTION tenancy.column_for_corpus(regclass, text, jsonb, text[], boolean, name) IS
 'the column of a table that plays a part in a corpus, checked; null when the table has none and need not; internal';
 
+CREATE FUNCTION tenancy.refuse_bad_model(model text) RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF length(model) NOT BETWEEN 1 AND 200 THEN
+        RAISE EXCEPTION USING ERRCODE = '22023',
+            MESSAGE = format('name of an embedding model must have 1 to 200 characters, not %s', length(model)),
+            HINT = 'Use the name by which the application asks for the model.';
+    END IF;
+END
+$$;
+
+COMMENT ON FUNCTION tenancy.refuse_bad_model(text) IS 'raises 22023 for what cannot be the name of an embedding model; internal';
+
 CREATE FUNCTION tenancy.attach_corpus(
     name text, documents regclass, chunks regclass, columns jsonb DEFAULT '{}', dimensions integer DEFAULT NULL,
-    metric text DEFAULT 'cosine', text_config regconfig DEFAULT 'english'
+    metric text DEFAULT 'cosine', text_config regconfig DEFAULT 'english', embedding_model text DEFAULT NULL
 ) RETURNS text
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -310,10 +332,11 @@ BEGIN
             HINT = format('Make a unique constraint on (%I, %I).', resolved ->> 'tenant_id', resolved ->> 'id');
     END IF;
 
-    INSERT INTO tenancy.corpora (name, documents, chunks, dimensions, metric, text_config, columns)
+    PERFORM tenancy.refuse_bad_model(attach_corpus.embedding_model);
+    INSERT INTO tenancy.corpora (name, documents, chunks, dimensions, metric, text_config, columns, embedding_model)
     VALUES (attach_corpus.name, attach_corpus.documents, attach_corpus.chunks, stored, attach_corpus.metric,
             (SELECT format('%s.%I', c.cfgnamespace::regnamespace, c.cfgname) FROM pg_ts_config c WHERE c.oid = attach_corpus.text_config),
-            resolved);
+            resolved, attach_corpus.embedding_model);
     PERFORM tenancy.meter_documents(documents);
     PERFORM tenancy.keep_stores(attach_corpus.name);
     FOR app IN SELECT a FROM tenancy.app_roles() a LOOP
@@ -323,12 +346,13 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION tenancy.attach_corpus(text, regclass, regclass, jsonb, integer, text, regconfig) IS
-'registers two protected tables of the caller as a corpus and lets the application''s roles read and write them; columns maps the parts of a corpus to the tables'' column names where they differ; TN010 says what does not fit';
+COMMENT ON FUNCTION tenancy.attach_corpus(text, regclass, regclass, jsonb, integer, text, regconfig, text) IS
+'registers two protected tables of the caller as a corpus and lets the application''s roles read and write them; columns maps the parts of a corpus to the tables'' column names where they differ; embedding_model is remembered as by set_embedding_model(); TN010 says what does not fit';
 
 CREATE FUNCTION tenancy.create_corpus(
     name text DEFAULT 'default', dimensions integer DEFAULT NULL, metric text DEFAULT 'cosine',
-    text_config regconfig DEFAULT 'english', schema name DEFAULT 'public', embedding_type text DEFAULT 'vector'
+    text_config regconfig DEFAULT 'english', schema name DEFAULT 'public', embedding_type text DEFAULT 'vector',
+    embedding_model text DEFAULT NULL
 ) RETURNS text
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -395,12 +419,34 @@ BEGIN
     PERFORM tenancy.protect(chunks::regclass);
 
     RETURN tenancy.attach_corpus(create_corpus.name, documents::regclass, chunks::regclass,
-                                 metric => create_corpus.metric, text_config => create_corpus.text_config);
+                                 metric => create_corpus.metric, text_config => create_corpus.text_config,
+                                 embedding_model => create_corpus.embedding_model);
 END
 $$;
 
-COMMENT ON FUNCTION tenancy.create_corpus(text, integer, text, regconfig, name, text) IS
-'makes the protected tables documents and chunks (with the corpus''s name before them, unless that is default), owned by the caller, registers them and lets the application''s roles read and write them; returns the name';
+COMMENT ON FUNCTION tenancy.create_corpus(text, integer, text, regconfig, name, text, text) IS
+'makes the protected tables documents and chunks (with the corpus''s name before them, unless that is default), owned by the caller, registers them and lets the application''s roles read and write them; embedding_model is remembered as by set_embedding_model(); returns the name';
+
+CREATE FUNCTION tenancy.set_embedding_model(model text, corpus text DEFAULT 'default') RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM tenancy.refuse_bad_model(set_embedding_model.model);
+    IF NOT EXISTS (SELECT FROM tenancy.corpora c WHERE c.name = set_embedding_model.corpus) THEN
+        RAISE EXCEPTION USING ERRCODE = 'TN010',
+            MESSAGE = format('corpus %s is not configured', coalesce('"' || left(set_embedding_model.corpus, 80) || '"', 'NULL')),
+            HINT = 'SELECT name FROM tenancy.corpora shows those that are.';
+    END IF;
+    UPDATE tenancy.corpora c SET embedding_model = set_embedding_model.model WHERE c.name = set_embedding_model.corpus;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE = format('must be owner of the tables of corpus "%s"', set_embedding_model.corpus);
+    END IF;
+END
+$$;
+
+COMMENT ON FUNCTION tenancy.set_embedding_model(text, text) IS
+'says which model makes the embeddings of a corpus of the caller; the SDK and tenancyctl then refuse another (TN010), which a search could not tell apart; null takes that back';
 
 CREATE FUNCTION tenancy.drop_corpus(name text, drop_tables boolean DEFAULT false) RETURNS void
 LANGUAGE plpgsql

@@ -154,8 +154,10 @@ BEGIN ATOMIC
         ('owner', 'check()'),
         ('owner', 'key_of_tenant(text, regtype)'),
         ('owner', 'publish_tenant(text, text, regclass[], boolean)'),
-        ('owner', 'create_corpus(text, integer, text, regconfig, name, text)'),
-        ('owner', 'attach_corpus(text, regclass, regclass, jsonb, integer, text, regconfig)'),
+        ('owner', 'create_corpus(text, integer, text, regconfig, name, text, text)'),
+        ('owner', 'attach_corpus(text, regclass, regclass, jsonb, integer, text, regconfig, text)'),
+        ('owner', 'set_embedding_model(text, text)'),
+        ('owner', 'refuse_bad_model(text)'),
         ('owner', 'drop_corpus(text, boolean)'),
         ('owner', 'create_graph(text)'),
         ('owner', 'graph_tenant_column(text)'),
@@ -455,6 +457,7 @@ AS $$
 BEGIN
     PERFORM tenancy.grant_functions(role, '{owner}');
     EXECUTE format('GRANT SELECT, INSERT, DELETE ON tenancy.corpora, tenancy.graphs TO %s', role);
+    EXECUTE format('GRANT UPDATE (embedding_model) ON tenancy.corpora TO %s', role);
     -- A policy holds it to its own tables. Not the column undo: unprotect() executes what stands in it.
     EXECUTE format('GRANT SELECT, DELETE, INSERT (relation, tenant_column, column_type, own_policies, foreign_key, index), '
                    'UPDATE (foreign_key, index, global_keys, keys, is_changing) ON tenancy.protected_tables TO %s', role);
@@ -472,12 +475,12 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    EXECUTE format('REVOKE INSERT, DELETE ON tenancy.corpora, tenancy.graphs FROM %s', role);
+    -- Goes for the columns too.
+    EXECUTE format('REVOKE INSERT, UPDATE, DELETE ON tenancy.corpora, tenancy.graphs FROM %s', role);
     -- Application roles read it too, and go on.
     IF role NOT IN (SELECT tenancy.app_roles()) THEN
         EXECUTE format('REVOKE SELECT ON tenancy.corpora, tenancy.graphs FROM %s', role);
     END IF;
-    -- Goes for the columns too.
     EXECUTE format('REVOKE SELECT, INSERT, UPDATE, DELETE ON tenancy.protected_tables FROM %s', role);
     EXECUTE format('REVOKE SELECT, INSERT, UPDATE, DELETE ON tenancy.indirect_tables FROM %s', role);
     EXECUTE format('REVOKE SELECT, INSERT, DELETE ON tenancy.state_before_migration FROM %s', role);

@@ -25,6 +25,7 @@ struct corpus_tables {
     std::string vector_type; // as it must be written here: pgvector's schema need not be in the search_path
     std::uint32_t vector_oid;
     std::size_t dimensions;
+    std::string embedding_model;
 };
 
 constexpr const char* tables_sql =
@@ -35,7 +36,7 @@ constexpr const char* tables_sql =
     "c.chunks, quote_ident(c.columns->>'id'), quote_ident(c.columns->>'document_id'), "
     "quote_ident(c.columns->>'chunk_index'), quote_ident(c.columns->>'content'), "
     "quote_ident(c.columns->>'embedding'), quote_ident(c.columns->>'metadata'), "
-    "pg_catalog.format_type(v.oid, NULL), v.oid, c.dimensions FROM tenancy.corpora c "
+    "pg_catalog.format_type(v.oid, NULL), v.oid, c.dimensions, c.embedding_model FROM tenancy.corpora c "
     // The column may be of pgvector's halfvec; the embeddings travel as its sibling vector in any case.
     "LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.chunks AND a.attname = c.columns->>'embedding' "
     "LEFT JOIN pg_catalog.pg_type e ON e.oid = a.atttypid "
@@ -67,7 +68,8 @@ corpus_tables find_tables(transaction& tx, const std::string& corpus) {
             text(11),
             text(12),
             rows[0][13].as<std::uint32_t>(),
-            rows[0][14].as<std::size_t>()};
+            rows[0][14].as<std::size_t>(),
+            text(15)};
 }
 
 const std::string& checked_text(const std::string& text, const char* what) {
@@ -224,6 +226,11 @@ std::vector<document_id> ingest(transaction& tx, const std::vector<new_document>
     if (documents.empty())
         return ids;
     const corpus_tables tables = find_tables(tx, checked_text(options.corpus, "a corpus's name"));
+    if (!options.embedding_model.empty() && !tables.embedding_model.empty() &&
+        options.embedding_model != tables.embedding_model)
+        refuse("corpus \"" + options.corpus + "\" takes embeddings of " + tables.embedding_model + ", not of " +
+                   options.embedding_model,
+               "Embed with that model, or make another corpus for the new one.");
     ids.reserve(documents.size());
     document_batch document_rows{tables};
     chunk_batch chunk_rows{tables};

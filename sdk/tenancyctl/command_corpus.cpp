@@ -15,8 +15,12 @@ void corpus_create(const context& ctx, const corpus_create_arguments& arguments)
         parameters.append(arguments.metric);
         parameters.append(arguments.text_config);
         parameters.append(arguments.schema);
+        if (arguments.embedding_model.empty())
+            parameters.append();
+        else
+            parameters.append(arguments.embedding_model);
         pqxx::nontransaction tx{c.native()};
-        tenancy::detail::exec_params(tx, "SELECT tenancy.create_corpus($1, $2, $3, $4, $5)", parameters);
+        tenancy::detail::exec_params(tx, "SELECT tenancy.create_corpus($1, $2, $3, $4, $5, embedding_model => $6)", parameters);
     });
     if (ctx.json)
         std::cout << nlohmann::ordered_json{{"corpus", arguments.name}, {"dimensions", arguments.dimensions}}

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tenancyctl/commands.hpp"
+#include "tenancyctl/corpus.hpp"
 
 namespace tenancyctl {
 
@@ -85,19 +86,27 @@ void search(const context& ctx, const search_arguments& arguments) {
     tenancy::pool_options one;
     one.max_size = 1;
     tenancy::pool pool{ctx.conninfo, one};
+    std::optional<corpus_description> corpus;
+    std::unique_ptr<tenancy::embedder> embedder;
     std::vector<float> embedding;
     if (arguments.mode != "keyword") {
-        std::optional<int> dimensions;
         {
             const auto lease = pool.acquire();
-            dimensions = corpus_dimensions(*lease, arguments.corpus);
+            corpus = describe_corpus(*lease, arguments.corpus);
         }
-        embedding = make_embedder(arguments.embedder, dimensions.value_or(0))->embed_one(arguments.query);
+        embedder = make_embedder(arguments.embedder, corpus ? corpus->dimensions : 0);
+        embedding = embedder->embed_one(arguments.query);
     }
     tenancy::with_tenant_options options;
     options.transaction.access = tenancy::access::read_only;
     const auto hits = tenancy::with_tenant(
-        pool, who, [&](tenancy::transaction& tx) { return run(tx, arguments, embedding); }, options);
+        pool, who,
+        [&](tenancy::transaction& tx) {
+            if (embedder && corpus)
+                refuse_other_model(tx, *corpus, embedder->name());
+            return run(tx, arguments, embedding);
+        },
+        options);
 
     if (ctx.json) {
         json results = json::array();

@@ -23,7 +23,7 @@ void tenant_list(const context& ctx, const std::string& organization);
 void tenant_show(const context& ctx, const std::string& tenant);
 
 struct corpus_create_arguments {
-    std::string name = "default", metric = "cosine", text_config = "english", schema = "public";
+    std::string name = "default", metric = "cosine", text_config = "english", schema = "public", embedding_model;
     int dimensions = 0;
 };
 void corpus_create(const context& ctx, const corpus_create_arguments& arguments);
@@ -31,6 +31,7 @@ void corpus_create(const context& ctx, const corpus_create_arguments& arguments)
 struct ingest_arguments {
     std::string tenant, user, corpus = "default";
     std::vector<std::string> paths;
+    std::string root, id, encoding;
     embedder_choice embedder;
     int chunk_bytes = 1000, overlap_bytes = 150;
     bool create_corpus = false, append = false;

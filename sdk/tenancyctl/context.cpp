@@ -33,19 +33,6 @@ std::unique_ptr<tenancy::embedder> make_embedder(const embedder_choice& choice, 
     return std::make_unique<tenancy::http_embedder>(std::move(options));
 }
 
-std::optional<int> corpus_dimensions(tenancy::connection& c, const std::string& corpus) {
-    return c.translating([&]() -> std::optional<int> {
-        pqxx::nontransaction tx{c.native()};
-        pqxx::params parameters;
-        parameters.append(corpus);
-        const auto rows = tenancy::detail::exec_params(
-            tx, "SELECT dimensions FROM tenancy.corpora WHERE name = $1", parameters);
-        if (rows.empty())
-            return std::nullopt;
-        return rows[0][0].as<int>();
-    });
-}
-
 std::string one_line(const std::string& text, std::size_t width) {
     std::string line;
     bool blank = false;

@@ -43,10 +43,6 @@ struct embedder_choice {
 /** @param corpus_dimensions what the corpus needs, 0 if that is not known */
 std::unique_ptr<tenancy::embedder> make_embedder(const embedder_choice& choice, int corpus_dimensions);
 
-/// How many dimensions a corpus's embeddings have; nothing if there is no such corpus, 0 if its column takes
-/// any.
-std::optional<int> corpus_dimensions(tenancy::connection& c, const std::string& corpus);
-
 /// The text with control characters taken out, cut to at most this many columns.
 std::string one_line(const std::string& text, std::size_t width);
 

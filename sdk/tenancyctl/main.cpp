@@ -182,6 +182,8 @@ int main(int argc, char** argv) {
     create_corpus->add_option("--text-config", new_corpus.text_config, "text search configuration")
         ->capture_default_str();
     create_corpus->add_option("--schema", new_corpus.schema)->capture_default_str();
+    create_corpus->add_option("--embedding-model", new_corpus.embedding_model,
+                              "the model whose embeddings it takes; others are refused");
     create_corpus->callback([&] { action = [&] { tenancyctl::corpus_create(ctx, new_corpus); }; });
 
     ingest_arguments ingested;
@@ -189,15 +191,23 @@ int main(int argc, char** argv) {
     ingest_command->footer(
         "A file is cut into chunks at the ends of paragraphs, sentences, or words, and each chunk is "
         "embedded.\n"
-        "A document that came from the same path is replaced, unless --append is given.\n\n"
+        "A document is known by the real path of its file (below --root, if given) or by --id. One that has not\n"
+        "changed is left as it is, one that has is replaced, unless --append is given. What cannot be stored is\n"
+        "reported, and the rest goes on.\n\n"
         "Examples:\n"
         "  tenancyctl ingest --tenant acme docs/ README.md\n"
+        "  tenancyctl ingest --tenant acme --root /srv/handbook /srv/handbook/2026\n"
+        "  tenancyctl ingest --tenant acme --id contract-17 --encoding LATIN1 contract.txt\n"
         "  tenancyctl ingest --tenant acme --embedder http --base-url http://localhost:11434/v1 --model "
         "nomic-embed-text docs/");
     ingest_command->add_option("paths", ingested.paths, "files, and folders with all below them")->required();
     ingest_command->add_option("-t,--tenant", ingested.tenant, "id or slug")->required();
     ingest_command->add_option("--user", ingested.user, "act as this user (id), a member of the tenant");
     ingest_command->add_option("--corpus", ingested.corpus)->capture_default_str();
+    ingest_command->add_option("--root", ingested.root, "folder below which paths identify documents");
+    ingest_command->add_option("--id", ingested.id, "what identifies the document, of a single file");
+    ingest_command->add_option("--encoding", ingested.encoding,
+                               "of files that are not UTF-8, by a name that iconv knows");
     ingest_command->add_flag("--create-corpus", ingested.create_corpus,
                              "make the corpus if it is missing; for owners");
     ingest_command->add_flag("--append", ingested.append, "keep documents that came from the same path");

@@ -39,6 +39,9 @@ struct new_document {
 struct ingest_options {
     /// The corpus's name.
     std::string corpus = "default";
+    /// The model that made the embeddings, such as embedder::name(); empty says nothing. A corpus that knows its
+    /// model (tenancy.set_embedding_model) refuses another.
+    std::string embedding_model;
     /// About how many bytes go to the server in one statement.
     std::size_t batch_bytes = std::size_t{4} << 20;
 };
@@ -54,7 +57,8 @@ struct ingest_options {
  * @param options corpus, batch size
  * @return the documents' ids, in the same order
  * @throws std::invalid_argument if a text holds a zero byte or an embedding a NaN or an infinity
- * @throws corpus_mismatch if there is no such corpus, an embedding has another number of dimensions, or the
+ * @throws corpus_mismatch if there is no such corpus, it knows another embedding model, an embedding has another
+ * number of dimensions, or the
  * corpus has no column for a title, a source, or metadata that is given
  * @throws role_denied if the caller's role may not write
  * @throws pqxx::sql_error if the server refuses a row, such as metadata that is not JSON

@@ -160,7 +160,15 @@ TEST_F(tools, ingest_and_search) {
     EXPECT_EQ(report["embedder"], "feature-hashing-16") << "as many dimensions as the corpus has";
 
     const auto again = json::parse(as_app({"--json", "ingest", "--tenant", "acme", files()}).out);
-    EXPECT_EQ(again["replaced"], 2);
+    EXPECT_EQ(again["unchanged"], 2);
+    EXPECT_EQ(again["documents"], 0);
+    write("sub/dogs.md", "A dog barks at the postman!\n");
+    const auto changed = json::parse(as_app({"--json", "ingest", "--tenant", "acme", files()}).out);
+    EXPECT_EQ(changed["replaced"], 1);
+    EXPECT_EQ(changed["unchanged"], 1);
+    write("sub/dogs.md", "A dog barks at the postman.\n");
+    const auto cut = json::parse(as_app({"--json", "ingest", "--tenant", "acme", "--chunk-size", "500", files()}).out);
+    EXPECT_EQ(cut["replaced"], 2) << "other chunks are another content";
     EXPECT_EQ(db().run("SELECT count(*) FROM documents"), "2");
     EXPECT_EQ(
         json::parse(as_app({"--json", "ingest", "--append", "--tenant", "acme", files()}).out)["replaced"],
@@ -182,6 +190,66 @@ TEST_F(tools, ingest_and_search) {
     const auto text = as_app({"search", "--tenant", db().acme().to_string(), "dog barks"});
     EXPECT_NE(text.out.find("dogs.md"), std::string::npos);
     EXPECT_NE(as_app({"search", "--tenant", "globex", "dog"}).out.find("no results"), std::string::npos);
+}
+
+TEST_F(tools, two_projects_keep_their_documents_and_an_id_its_own) {
+    const auto one = write("one/README.md", "This is the first project.\n");
+    const auto two = write("two/README.md", "This is the second project.\n");
+    EXPECT_EQ(as_app({"ingest", "--tenant", "acme", one}).code, 0);
+    EXPECT_EQ(as_app({"ingest", "--tenant", "acme", two}).code, 0);
+    EXPECT_EQ(db().run("SELECT count(*) FROM documents"), "2");
+    EXPECT_EQ(as_app({"ingest", "--tenant", "acme", files() + "/one/../one/./README.md"}).code, 0);
+    EXPECT_EQ(db().run("SELECT count(*) FROM documents"), "2") << "another way to name it is the same file";
+    EXPECT_EQ(as_app({"ingest", "--tenant", "acme", "--root", files(), files() + "/one"}).code, 0);
+    EXPECT_EQ(db().run("SELECT count(*) FROM documents WHERE source = 'one/README.md'"), "1");
+    EXPECT_EQ(as_app({"ingest", "--tenant", "acme", "--id", "contract-17", one}).code, 0);
+    EXPECT_EQ(as_app({"ingest", "--tenant", "acme", "--id", "contract-17", two}).code, 0);
+    EXPECT_EQ(db().run("SELECT count(*) FROM documents WHERE source = 'contract-17'"), "1");
+    EXPECT_EQ(as_app({"ingest", "--tenant", "acme", "--id", "both", one, two}).code, 2);
+}
+
+TEST_F(tools, one_bad_file_is_reported_and_the_rest_is_stored) {
+    write("good.txt", "A good file.\n");
+    const auto latin = write("latin.txt", "gr\xfc\xdf Gott\n");
+    write("other/far.txt", "outside\n");
+    fs::create_symlink("../other/far.txt", fs::path{write("in/near.txt", "near\n")}.parent_path() / "out.txt");
+    const auto stored = as_app({"--json", "ingest", "--tenant", "acme", files() + "/good.txt", latin,
+                                files() + "/missing", files() + "/in"});
+    EXPECT_EQ(stored.code, 1);
+    const auto report = json::parse(stored.out);
+    EXPECT_EQ(report["documents"], 2);
+    ASSERT_EQ(report["failed"].size(), 2u);
+    EXPECT_EQ(report["failed"][0]["why"], "there is no such file or folder");
+    EXPECT_EQ(report["failed"][1]["why"], "it is not UTF-8: say what it is with --encoding, such as LATIN1");
+    ASSERT_EQ(report["skipped"].size(), 1u);
+    EXPECT_EQ(report["skipped"][0]["why"], "it is a link that leads out of the folder");
+    EXPECT_EQ(as_app({"ingest", "--tenant", "acme", "--encoding", "LATIN1", latin}).code, 0);
+    EXPECT_EQ(db().run("SELECT content FROM chunks WHERE content LIKE 'gr%'"), "gr\xc3\xbc\xc3\x9f Gott");
+    EXPECT_EQ(as_app({"ingest", "--tenant", "acme", "--encoding", "nothing", latin}).code, 2);
+}
+
+TEST_F(tools, a_corpus_refuses_another_model_s_embeddings) {
+    const auto file = write("a.txt", "text of a");
+    EXPECT_EQ(as_app({"ingest", "--tenant", "acme", file}).code, 0);
+    http_server endpoint{[](const http_request&) {
+        http_response answer;
+        answer.body = R"({"data": [{"index": 0, "embedding": [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16]}]})";
+        return answer;
+    }};
+    const auto other_model = [&](std::vector<std::string> arguments) {
+        arguments.insert(arguments.begin(), {"--db", db().app()});
+        arguments.insert(arguments.end(), {"--embedder", "http", "--model", "m", "--base-url", endpoint.url()});
+        return run(TENANCYCTL, arguments, "no_proxy='*'");
+    };
+    const auto refused = other_model({"ingest", "--tenant", "acme", write("b.txt", "text of b")});
+    EXPECT_EQ(refused.code, 20);
+    EXPECT_NE(refused.err.find("holds embeddings of feature-hashing-16, not of m"), std::string::npos) << refused.err;
+    EXPECT_EQ(db().run("SELECT count(*) FROM documents"), "1");
+    EXPECT_EQ(other_model({"search", "--tenant", "acme", "text"}).code, 20) << "a question of another model finds nothing true";
+    EXPECT_EQ(other_model({"search", "--tenant", "acme", "-m", "keyword", "text"}).code, 0) << "words have no model";
+    EXPECT_EQ(other_model({"ingest", "--tenant", "globex", file}).code, 0) << "what one tenant has says nothing to another";
+    EXPECT_EQ(db().run("SELECT tenancy.set_embedding_model('feature-hashing-16')"), "");
+    EXPECT_EQ(other_model({"ingest", "--tenant", "globex", file}).code, 20) << "what the owner says goes for all";
 }
 
 TEST_F(tools, the_extension_s_refusals_have_their_exit_codes) {
