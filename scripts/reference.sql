@@ -22,7 +22,7 @@ $$;
 
 CREATE TEMP VIEW public_function AS
 SELECT p.oid::regprocedure AS function, p.proname, p.oid,
-       coalesce((SELECT k FROM unnest('{app,session,member,owner,control_plane}'::text[]) k
+       coalesce((SELECT k FROM unnest('{app,session,session_context,member,owner,control_plane}'::text[]) k
                  WHERE p.oid::regprocedure IN (SELECT tenancy.grant_list(k))), 'superuser') AS kind
 FROM pg_proc p
 WHERE p.pronamespace = 'tenancy'::regnamespace
@@ -36,7 +36,7 @@ SELECT pg_temp.entry(function) FROM public_function WHERE kind = 'app' ORDER BY 
 
 \echo '## For application roles that may name the tenant (grant_app with trust session or pooled)'
 \echo
-SELECT pg_temp.entry(function) FROM public_function WHERE kind = 'session' ORDER BY proname, oid;
+SELECT pg_temp.entry(function) FROM public_function WHERE kind IN ('session', 'session_context') ORDER BY proname, oid;
 
 \echo '## For members and keys, by permission, and for operators (grant_app, grant_control_plane)'
 \echo

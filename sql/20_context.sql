@@ -4,7 +4,7 @@ CREATE FUNCTION tenancy.set_tenant(tenant uuid, is_local boolean DEFAULT true) R
 LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'tenancy_set_tenant';
 
 COMMENT ON FUNCTION tenancy.set_tenant(uuid, boolean) IS
-'makes an active tenant the context of this transaction (of the session with is_local => false) and returns its id; TN002 when it is not available, TN003 when the transaction belongs to another tenant or user, 25P01 for a local context outside a transaction block';
+'makes an active tenant the context of this transaction (of the session with is_local => false) and returns its id; TN002 when it is not available, TN003 when the transaction belongs to another tenant or user, 25P01 for a local context outside a transaction block, 42501 for a role that may keep no context for its session';
 
 CREATE FUNCTION tenancy.set_tenant(tenant text, is_local boolean DEFAULT true) RETURNS uuid
 LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'tenancy_set_tenant_by_name';
@@ -23,6 +23,12 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'tenancy_enter_by_name
 
 COMMENT ON FUNCTION tenancy.enter(text, uuid, boolean) IS
 'the same for a tenant named by its slug or by its id as text';
+
+CREATE FUNCTION tenancy.may_keep_context() RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN true;
+
+COMMENT ON FUNCTION tenancy.may_keep_context() IS
+'true; its EXECUTE privilege is what lets a role keep a context for its session (is_local => false): grant_app(role, session_context => false) withholds it';
 
 CREATE FUNCTION tenancy.leave() RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'tenancy_leave';

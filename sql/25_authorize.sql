@@ -103,7 +103,7 @@ BEGIN
         PERFORM tenancy.note_denial('42501', NULL, 'control plane');
         RAISE EXCEPTION USING ERRCODE = '42501',
             MESSAGE = format('role %s does not manage this installation', tenancy_internal.caller()),
-            HINT = 'tenancy.grant_control_plane() lets a role do that.';
+            HINT = 'Call it as a role that manages the installation, not as an application''s.';
     END IF;
 END
 $$;

@@ -103,7 +103,7 @@ BEGIN
         PERFORM tenancy.current_tenant_id();
         RAISE EXCEPTION USING ERRCODE = 'TN004', MESSAGE = 'permission denied by role',
             DETAIL = 'This is the right of a user in person, and no user is in context, or only by a key or with scopes.',
-            HINT = 'Enter as a user, with tenancy.enter() or a token without scopes.';
+            HINT = 'Have the user sign in, and enter as that user.';
     END IF;
     RETURN acting;
 END

@@ -353,7 +353,7 @@ BEGIN
     END IF;
     IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = relation AND pg_has_role(c.relowner, 'USAGE')) THEN
         RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE = format('must be owner of relation %s', relation),
-            HINT = 'Call it as the table''s owner or as a superuser.';
+            HINT = 'Call it as the table''s owner.';
     END IF;
 END
 $$;

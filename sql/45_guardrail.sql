@@ -137,7 +137,7 @@ AS $$
 BEGIN
     RAISE EXCEPTION USING ERRCODE = 'TN009', MESSAGE = format('relation %s is protected', relation),
         DETAIL = format('After this statement %s.', problem),
-        HINT = format('Call tenancy.unprotect(%L) to take the protection away.', relation);
+        HINT = 'Leave out that part of the statement: a protected table keeps what tenancy.protect() gave it.';
 END
 $$;
 

@@ -277,7 +277,7 @@ AS $$
         SELECT g.view, o.source FROM over_planned o JOIN reading g ON g.source = o.view
     )
     SELECT t.relation, 'not_owner', 'error', format('table %s', t.relation), format('%I is not its owner', current_user),
-           'Migrate as its owner or as a superuser.'
+           'Migrate as its owner.'
     FROM t WHERE t.action IN ('column', 'column_only', 'path', 'share') AND NOT pg_has_role(t.relowner, 'USAGE')
     UNION ALL
     SELECT t.relation, 'rules', 'error', format('table %s', m.relation), 'it has rules for UPDATE, which the backfill would set off',

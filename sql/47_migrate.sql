@@ -370,7 +370,7 @@ BEGIN
     IF refusal_count > 0 AND NOT start_migration.force THEN
         RAISE EXCEPTION USING ERRCODE = 'TN009', MESSAGE = 'migration cannot start',
             DETAIL = refusals || CASE WHEN refusal_count > 3 THEN format('; and %s more.', refusal_count - 3) ELSE '.' END,
-            HINT = 'tenancy.plan_migration() lists the errors with the statements that repair them; force => true starts nevertheless.';
+            HINT = 'tenancy.plan_migration() lists the errors with the statements that repair them.';
     END IF;
 
     INSERT INTO tenancy.migrations (id, strategy, tenant_column, column_type, options)

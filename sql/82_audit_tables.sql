@@ -74,7 +74,7 @@ BEGIN
     END IF;
     IF NOT pg_has_role(tenancy_internal.caller(), owner, 'USAGE') THEN
         RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE = format('must be owner of relation %s', relation),
-            HINT = 'Call it as the table''s owner or as a superuser.';
+            HINT = 'Call it as the table''s owner.';
     END IF;
     IF NOT EXISTS (SELECT FROM tenancy.protected_tables p WHERE p.relation = refuse_other_caller.relation) THEN
         RAISE EXCEPTION USING ERRCODE = 'TN009', MESSAGE = format('relation %s is not protected', relation),

@@ -196,6 +196,7 @@ BEGIN ATOMIC
         ('member', 'list_runs(uuid, integer)'),
         ('app', 'enter_with_key(text, boolean)'),
         ('app', 'enter_with_token(text, boolean)'),
+        ('session_context', 'may_keep_context()'),
         ('session', 'set_tenant(uuid, boolean)'),
         ('session', 'set_tenant(text, boolean)'),
         ('session', 'enter(uuid, uuid, boolean)'),
@@ -297,7 +298,7 @@ BEGIN ATOMIC
 END;
 
 COMMENT ON FUNCTION tenancy.grant_list(text) IS
-'the functions that grant_app (app, member, session), grant_control_plane (control_plane, member) and grant_owner (owner) give; no function is on two lists; internal';
+'the functions that grant_app (app, member, session, session_context), grant_control_plane (control_plane, member) and grant_owner (owner) give; no function is on two lists; internal';
 
 CREATE FUNCTION tenancy.grant_functions(role regrole, kinds text[]) RETURNS void
 LANGUAGE plpgsql
@@ -361,7 +362,7 @@ END;
 
 COMMENT ON FUNCTION tenancy.app_roles() IS 'the roles that grant_app was called for: those that hold EXECUTE on tenancy.current_tenant_id()';
 
-CREATE FUNCTION tenancy.grant_app(role regrole, trust text DEFAULT 'session') RETURNS void
+CREATE FUNCTION tenancy.grant_app(role regrole, trust text DEFAULT 'session', session_context boolean DEFAULT true) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -374,6 +375,16 @@ BEGIN
             MESSAGE = format('invalid trust %s', coalesce(quote_literal(trust), 'NULL')),
             HINT = 'Use credential, session or pooled.';
     END IF;
+    IF session_context IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = '22004', MESSAGE = 'session_context must not be null',
+            HINT = 'Use false for a role behind a pooler, true for one with connections of its own.';
+    END IF;
+    IF trust = 'pooled' AND NOT session_context THEN
+        RAISE EXCEPTION USING ERRCODE = '22023',
+            MESSAGE = 'a pooled role cannot be without session_context',
+            DETAIL = 'SET tenancy.tenant_id, which its pooler replays, is for the session.',
+            HINT = 'Use trust session, whose contexts end with the transaction.';
+    END IF;
     IF EXISTS (SELECT FROM pg_roles r WHERE r.oid = role AND (r.rolsuper OR r.rolbypassrls)) THEN
         RAISE EXCEPTION USING ERRCODE = '22023',
             MESSAGE = format('role %s bypasses row level security', role),
@@ -383,7 +394,8 @@ BEGIN
 
     -- A lower trust than before must take away what the higher one gave.
     PERFORM tenancy.revoke_app(role);
-    PERFORM tenancy.grant_functions(role, CASE trust WHEN 'credential' THEN '{app,member}' ELSE '{app,member,session}' END::text[]);
+    PERFORM tenancy.grant_functions(role, CASE trust WHEN 'credential' THEN '{app,member}' ELSE '{app,member,session}' END::text[]
+                                          || CASE WHEN session_context THEN '{session_context}' ELSE '{}' END::text[]);
     EXECUTE format('GRANT SELECT ON tenancy.corpora, tenancy.graphs TO %s', role);
     IF trust = 'pooled' THEN
         EXECUTE format('GRANT SET ON PARAMETER tenancy.tenant_id TO %s', role);
@@ -400,8 +412,8 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION tenancy.grant_app(regrole, text) IS
-'lets an application''s role use tenancy: credential (enters only with a key or token), session (also names the tenant itself) or pooled (also SET tenancy.tenant_id); includes the tables of every corpus';
+COMMENT ON FUNCTION tenancy.grant_app(regrole, text, boolean) IS
+'lets an application''s role use tenancy: credential (enters only with a key or token), session (also names the tenant itself) or pooled (also SET tenancy.tenant_id); session_context => false forbids contexts that outlive the transaction, for roles behind poolers; includes the tables of every corpus';
 
 CREATE FUNCTION tenancy.revoke_app(role regrole) RETURNS void
 LANGUAGE plpgsql
@@ -410,7 +422,7 @@ AS $$
 DECLARE
     corpus record;
 BEGIN
-    PERFORM tenancy.revoke_functions(role, '{app,session}');
+    PERFORM tenancy.revoke_functions(role, '{app,session,session_context}');
     -- Operators hold these too, and keep them.
     IF NOT has_function_privilege(role, 'tenancy.create_organization(text, text)', 'EXECUTE') THEN
         PERFORM tenancy.revoke_functions(role, '{member}');

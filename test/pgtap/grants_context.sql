@@ -1,6 +1,6 @@
 -- grant_app() and revoke_app(): exactly what the trust says, the same when repeated, and all of it taken back.
 BEGIN;
-SELECT plan(34);
+SELECT plan(35);
 SET LOCAL search_path = public, test_helpers;
 
 SELECT make_tenants();
@@ -26,6 +26,9 @@ $$ BEGIN PERFORM tenancy.grant_app(role::regrole, trust); RETURN QUERY SELECT pu
 CREATE TEMP TABLE as_credential AS SELECT grant_app(:'app', 'credential') AS what;
 CREATE TEMP TABLE as_session AS SELECT grant_app(:'app', 'session') AS what;
 CREATE TEMP TABLE as_pooled AS SELECT grant_app(:'app', 'pooled') AS what;
+SELECT tenancy.grant_app(:'app', session_context => false);
+SELECT results_eq(format('SELECT what FROM as_session EXCEPT SELECT held(%L)', :'app'),
+                  $$VALUES ('function tenancy.may_keep_context()')$$, 'without session_context it may keep no context for its session, and all else is the same');
 SELECT set_eq('SELECT what FROM as_session EXCEPT SELECT what FROM as_credential',
               $$VALUES ('function tenancy.set_tenant(uuid,boolean)'), ('function tenancy.set_tenant(text,boolean)'),
                        ('function tenancy.enter(uuid,uuid,boolean)'), ('function tenancy.enter(text,uuid,boolean)'),

@@ -48,7 +48,18 @@ void check_can_last(bool is_local) {
     ereport(ERROR, (errcode(ERRCODE_NO_ACTIVE_SQL_TRANSACTION),
                     errmsg("a local tenant context needs a transaction block"),
                     errdetail("It would end with this statement."),
-                    errhint("Begin a transaction first, or pass is_local => false to keep it for the session.")));
+                    errhint("Begin a transaction and set the tenant in it.")));
+}
+
+/// Whether a role may keep a context for its session is the EXECUTE privilege on a function that answers just that.
+void check_may_keep(bool is_local) {
+    if (is_local) return;
+    List* name = list_make2(makeString(pstrdup("tenancy")), makeString(pstrdup("may_keep_context")));
+    if (pg::may_execute(LookupFuncName(name, 0, nullptr, false))) return;
+    ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+                    errmsg("role %s may not keep a tenant context for its session", GetUserNameFromId(GetUserId(), false)),
+                    errdetail("Behind a pooler the next client would inherit it."),
+                    errhint("Begin a transaction and set the tenant in it, without is_local => false.")));
 }
 
 /// Whether a holdable cursor of this transaction is open; it may have been closed or rolled back.
@@ -105,6 +116,7 @@ void note_denied_entry(const entrant& who, const standing& found, const char* co
 
 uuid enter(const entrant& who, bool is_local, void (*refuse)()) {
     check_can_last(is_local);
+    check_may_keep(is_local);
 
     std::uint64_t before = changes_seen();
     standing found = look_up(who.tenant, who.user, who.api_key, "");
