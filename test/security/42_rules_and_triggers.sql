@@ -2,7 +2,7 @@
 -- hold: as the owner of the rule's relation; in a SECURITY DEFINER function that nobody may execute; before rows that a foreign key deletes.
 -- plan_migration() tells before, check() after, pentest() tries it, and what check() says ends it.
 BEGIN;
-SELECT plan(35);
+SELECT plan(45);
 SET LOCAL search_path = public, test_helpers;
 
 SELECT make_tenants();
@@ -92,10 +92,23 @@ BEGIN
     RETURN OLD;
 END
 $$;
+CREATE FUNCTION follow_up() RETURNS trigger LANGUAGE plpgsql SET search_path = public AS $$
+BEGIN
+    UPDATE seen SET value = 'followed' WHERE name = OLD.name;
+    RETURN NEW;
+END
+$$;
 SELECT format('GRANT SELECT, UPDATE ON seen TO %I', :'owner') \gexec
 SELECT attack('CREATE TRIGGER follow BEFORE DELETE ON children FOR EACH ROW EXECUTE FUNCTION follow()',
               $$INSERT INTO parents VALUES (1); INSERT INTO children VALUES (1, 1, 'name of b'); DELETE FROM parents$$,
-              'warning trigger_by_cascade trigger follow on public.children', NULL);
+              'warning trigger_by_cascade trigger follow on public.children', 'write_by_cascade');
+SELECT isnt_empty($$SELECT FROM tenancy.pentest('seen') p WHERE p.attack = 'write_by_cascade' AND p.result = 'held'$$, 'pentest() goes on to try it');
+DROP TRIGGER follow ON children;
+ALTER TABLE children OWNER TO CURRENT_USER;
+ALTER TABLE children DROP CONSTRAINT parent, ADD CONSTRAINT parent FOREIGN KEY (tenant_id, parent) REFERENCES parents (tenant_id, id) ON UPDATE CASCADE;
+SELECT attack('CREATE TRIGGER follow BEFORE UPDATE ON children FOR EACH ROW EXECUTE FUNCTION follow_up()',
+              $$INSERT INTO parents VALUES (1); INSERT INTO children VALUES (1, 1, 'name of b'); UPDATE parents SET id = 2$$,
+              'warning trigger_by_cascade trigger follow on public.children', 'write_by_cascade');
 
 SELECT * FROM finish();
 ROLLBACK;
