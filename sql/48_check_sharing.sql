@@ -54,6 +54,15 @@ AS $$
     WHERE has_function_privilege(s.oid, f.oid, 'EXECUTE')
     GROUP BY f.oid
     UNION ALL
+    -- A pooled role's pooler sets the tenant for the session: that is what it is for.
+    SELECT 'session_context', 'info', format('role %I', s.rolname),
+           'it may keep a tenant context for its session, which behind a pooler the next client would inherit',
+           format('SELECT tenancy.grant_app(%L, %L, session_context => false)', quote_ident(s.rolname),
+                  CASE WHEN has_function_privilege(s.oid, 'tenancy.set_tenant(uuid, boolean)', 'EXECUTE') THEN 'session' ELSE 'credential' END)
+    FROM shared s
+    WHERE has_function_privilege(s.oid, 'tenancy.may_keep_context()', 'EXECUTE')
+      AND NOT has_parameter_privilege(s.oid, 'tenancy.tenant_id', 'SET')
+    UNION ALL
     SELECT 'statements_shared', 'info', format('view %s', c.oid::regclass),
            format('sessions of %s serve several tenants, and each of them reads there what the others ran', string_agg(quote_ident(s.rolname), ', ' ORDER BY s.rolname)),
            format('REVOKE SELECT ON %s FROM PUBLIC', c.oid::regclass)

@@ -50,7 +50,7 @@ CREATE FUNCTION test_helpers.role_name(purpose text) RETURNS text
 LANGUAGE sql STABLE RETURN format('test_%s_%s', purpose, pg_backend_pid());
 
 -- A login role without attributes. The trust is that of tenancy.grant_app(): null for a role that gets nothing.
-CREATE FUNCTION test_helpers.make_role(purpose text DEFAULT 'app', trust text DEFAULT 'session') RETURNS text
+CREATE FUNCTION test_helpers.make_role(purpose text DEFAULT 'app', trust text DEFAULT 'session', session_context boolean DEFAULT false) RETURNS text
 LANGUAGE plpgsql
 AS $$
 DECLARE
@@ -60,7 +60,7 @@ BEGIN
     -- As check() advises where one role serves several tenants.
     EXECUTE format('ALTER ROLE %I SET track_activities = off', role);
     IF trust IS NOT NULL THEN
-        PERFORM tenancy.grant_app(role::regrole, trust);
+        PERFORM tenancy.grant_app(role::regrole, trust, session_context OR trust = 'pooled');
     END IF;
     RETURN role;
 END

@@ -43,7 +43,7 @@ INSERT INTO parts SELECT 1, 'a', t.id FROM tenancy.tenants t WHERE t.slug IN ('a
 GRANT SELECT, INSERT, UPDATE, DELETE ON authors, notes, parts, parts_a TO app;
 GRANT CREATE ON SCHEMA public TO owner;
 END
-ok "what is dumped is clean" rows one "SELECT count(*) FROM tenancy.check() WHERE code NOT IN ('server_outdated', 'activity_shared', 'signals_shared')" 0
+ok "what is dumped is clean" rows one "SELECT count(*) FROM tenancy.check() WHERE code NOT IN ('server_outdated', 'activity_shared', 'signals_shared', 'session_context')" 0
 
 for role in app owner; do
     ok "as $role: refused" refused 'query would be affected by row-level security policy' dump_as $role -t notes
@@ -65,7 +65,7 @@ for role in postgres backups; do
     ok "with all rows" test "$(grep -c 'of [ab][0-9]' "$work/$role.sql")" == 20
     ok "and restored into an empty database" restore "$work/$role.sql"
     ok "the stores of corpora, which are not dumped, are built anew" sql two -c "CALL tenancy.rebuild_corpus('default')"
-    ok "check() is clean there" rows two "SELECT count(*) FROM tenancy.check() WHERE code NOT IN ('server_outdated', 'activity_shared', 'signals_shared')" 0
+    ok "check() is clean there" rows two "SELECT count(*) FROM tenancy.check() WHERE code NOT IN ('server_outdated', 'activity_shared', 'signals_shared', 'session_context')" 0
     ok "and pentest() held, but for the key that is global" rows two "SELECT attack, evidence FROM tenancy.pentest() WHERE result <> 'held'" \
         'probe_unique|public.authors_mail is global by choice, so it tells that a value is taken'
     ok "each tenant sees its own" rows two "BEGIN; SET ROLE app; SELECT count(tenancy.set_tenant('a')); SELECT count(*), count(DISTINCT tenant_id) FROM notes" $'1\n10|1'

@@ -61,10 +61,10 @@ $protect;
 CREATE TABLE parts_3 PARTITION OF parts FOR VALUES IN (3);
 END
 sql one -c "INSERT INTO bare SELECT 100 + g + 10 * (t.slug = 'b')::int, 'more', t.id FROM generate_series(1, 10) g, tenancy.tenants t WHERE t.slug IN ('a', 'b')"
-ok "what is dumped is clean" rows one "SELECT count(*) FROM tenancy.check() WHERE code NOT IN ('server_outdated', 'activity_shared', 'signals_shared')" 0
+ok "what is dumped is clean" rows one "SELECT count(*) FROM tenancy.check() WHERE code NOT IN ('server_outdated', 'activity_shared', 'signals_shared', 'session_context')" 0
 dump one >"$work/whole.sql"
 ok "it restores into an empty database without an error" sql two -f "$work/whole.sql"
-ok "where check() is clean" rows two "SELECT count(*) FROM tenancy.check() WHERE code NOT IN ('server_outdated', 'activity_shared', 'signals_shared')" 0
+ok "where check() is clean" rows two "SELECT count(*) FROM tenancy.check() WHERE code NOT IN ('server_outdated', 'activity_shared', 'signals_shared', 'session_context')" 0
 ok "the registry is the same" test "$(sql one -c 'SELECT * FROM tenancy.protected_tables ORDER BY relation::text')" == \
     "$(sql two -c 'SELECT * FROM tenancy.protected_tables ORDER BY relation::text')"
 ok "all rows are there" rows two "SELECT count(*), count(DISTINCT tenant_id) FROM bare" "120|3"
@@ -83,7 +83,7 @@ sql one -c "$protect" >/dev/null
 "$PGBINDIR/pg_dump" -Fc "${url/dbname=postgres/dbname=one}" -f "$work/archive"
 sql postgres -c 'CREATE DATABASE three'
 ok "an archive is restored in parallel" "$PGBINDIR/pg_restore" -j 2 --exit-on-error -d "${url/dbname=postgres/dbname=three}" "$work/archive"
-ok "and is clean" rows three "SELECT count(*) FROM tenancy.check() WHERE code NOT IN ('server_outdated', 'activity_shared', 'signals_shared')" 0
+ok "and is clean" rows three "SELECT count(*) FROM tenancy.check() WHERE code NOT IN ('server_outdated', 'activity_shared', 'signals_shared', 'session_context')" 0
 
 fails() { ! "$@" >"$work/out" 2>"$work/err" && grep -q "$pattern" "$work/err"; }
 as() { "$PGBINDIR/pg_dump" "${url/user=postgres dbname=postgres/user=$1 dbname=one}" "${@:2}"; }

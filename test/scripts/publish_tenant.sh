@@ -37,6 +37,6 @@ sql here -c "INSERT INTO notes SELECT 3, t.slug, t.id FROM tenancy.tenants t WHE
     -c "UPDATE notes SET body = body || '!' WHERE id = 1" -c "DELETE FROM notes WHERE id = 2"
 ok "and what happens to them" arrives '1a!,3a'
 ok "nothing of another tenant" test "$(sql there -c 'SELECT count(DISTINCT tenant_id) FROM notes')" == 1
-ok "check() is content" test "$(sql here -c "SELECT count(*) FROM tenancy.check() WHERE code NOT IN ('server_outdated', 'activity_shared', 'signals_shared')")" == 0
+ok "check() is content" test "$(sql here -c "SELECT count(*) FROM tenancy.check() WHERE code NOT IN ('server_outdated', 'activity_shared', 'signals_shared', 'session_context')")" == 0
 sql there -c 'ALTER SUBSCRIPTION of_a DISABLE' -c 'ALTER SUBSCRIPTION of_a SET (slot_name = NONE)' -c 'DROP SUBSCRIPTION of_a'
 finish

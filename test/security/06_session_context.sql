@@ -7,7 +7,7 @@ SELECT make_tenants();
 CREATE TABLE notes (id int PRIMARY KEY, tenant_id uuid);
 SELECT FROM tenancy.protect('notes');
 INSERT INTO notes VALUES (1, a()), (2, b());
-SELECT make_role() AS app \gset
+SELECT make_role(session_context => true) AS app \gset
 GRANT SELECT ON notes TO PUBLIC;
 
 SET SESSION AUTHORIZATION :"app";

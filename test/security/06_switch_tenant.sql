@@ -8,7 +8,7 @@ SELECT make_tenants();
 CREATE TABLE notes (id int PRIMARY KEY, tenant_id uuid, body text);
 SELECT FROM tenancy.protect('notes');
 INSERT INTO notes VALUES (1, a(), 'of a'), (2, b(), 'of b');
-SELECT make_role();
+SELECT make_role(session_context => true);
 GRANT SELECT, INSERT, UPDATE, DELETE ON notes TO PUBLIC;
 GRANT CREATE ON SCHEMA public TO PUBLIC;
 

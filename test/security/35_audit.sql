@@ -2,7 +2,7 @@
 SELECT plan(35);
 
 SELECT test_helpers.make_tenants();
-SELECT test_helpers.make_role();
+SELECT test_helpers.make_role(session_context => true);
 SELECT test_helpers.make_role('keeper', NULL);
 SELECT tenancy.audit_event(test_helpers.a(), 'test', 'one');
 SELECT tenancy.audit_event(test_helpers.a(), 'test', 'two');

@@ -1,6 +1,6 @@
 -- Attack 48: follow a hint to the letter on a pooled connection. What the hint of 25P01 says keeps nothing for the next client, and a role
 -- that was granted without session contexts cannot leave one behind by any way of entering.
-SELECT plan(21);
+SELECT plan(22);
 SET search_path = public, test_helpers;
 
 SELECT make_tenants();
@@ -9,7 +9,7 @@ SELECT FROM tenancy.protect('notes');
 INSERT INTO notes VALUES (1, a()), (2, b());
 SELECT make_role('pooled', NULL) AS app \gset
 SELECT make_role('keyed', NULL) AS keyed \gset
-SELECT make_role('usual') AS usual \gset
+SELECT make_role('usual', session_context => true) AS usual \gset
 SELECT tenancy.grant_app(:'app', session_context => false);
 SELECT tenancy.grant_app(:'keyed', 'credential', session_context => false);
 SELECT api_key FROM tenancy.create_api_key(a(), 'of a service', 'editor') \gset
@@ -76,5 +76,8 @@ RESET SESSION AUTHORIZATION;
 SELECT throws_ok(format('SELECT tenancy.grant_app(%L, ''pooled'', false)', :'app'), '22023', 'a pooled role cannot be without session_context',
                  'a pooler that replays the setting needs it');
 SELECT throws_ok(format('SELECT tenancy.grant_app(%L, session_context => NULL)', :'app'), '22004', 'session_context must not be null', 'null is no answer');
+
+SELECT set_eq($$SELECT object FROM tenancy.check() WHERE code = 'session_context'$$, format('VALUES (%L)', 'role ' || :'usual'),
+              'check() names the role that may keep a context, and not the others');
 
 SELECT * FROM finish();
