@@ -393,7 +393,7 @@ AS $$
     SELECT g.relation, 'trigger_by_cascade', 'warning', format('trigger %I on %s', g.trigger, g.relation),
            format('where %I deletes or changes rows, its function %s runs as %I, the owner of the table, whom policies do not hold',
                   g.foreign_key, g.function, g.owner),
-           format('Give the table to a role without SUPERUSER and BYPASSRLS: ALTER TABLE %s OWNER TO ...', g.relation)
+           format('Give the table to a role without SUPERUSER and BYPASSRLS: ALTER TABLE %s OWNER TO ...', g.key_of)
     FROM (SELECT array_agg(m.relation) AS tables FROM members m WHERE m.action IN ('column', 'path')) p
     CROSS JOIN LATERAL tenancy.triggers_as_owner(p.tables) g
     WHERE p.tables IS NOT NULL AND g.owner_bypasses AND g.foreign_key IS NOT NULL AND g.runs_statements

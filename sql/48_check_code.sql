@@ -51,7 +51,7 @@ COMMENT ON FUNCTION tenancy.rules_as_owner(regclass[]) IS
 -- deletes or changes rows, PostgreSQL acts as the owner of the referencing table, and what fires before that has the owner's rights;
 -- since version 18 what fires after it has them too.
 CREATE FUNCTION tenancy.triggers_as_owner(tables regclass[])
-RETURNS TABLE (trigger name, relation regclass, function regprocedure, owner name, owner_bypasses boolean, foreign_key name, runs_statements boolean)
+RETURNS TABLE (trigger name, relation regclass, function regprocedure, owner name, owner_bypasses boolean, foreign_key name, runs_statements boolean, key_of regclass)
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -65,21 +65,23 @@ AS $$
           AND f.pronamespace <> 'pg_catalog'::regnamespace
           AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = f.oid AND d.deptype = 'e')
     )
-    SELECT t.tgname, t.tgrelid::regclass, t.function::regprocedure, w.rolname, w.rolsuper OR w.rolbypassrls, NULL::name, t.runs_statements
+    SELECT t.tgname, t.tgrelid::regclass, t.function::regprocedure, w.rolname, w.rolsuper OR w.rolbypassrls, NULL::name, t.runs_statements, NULL::regclass
     FROM fired t
     JOIN pg_roles w ON w.oid = t.proowner
     WHERE t.prosecdef AND (t.tgrelid = ANY (triggers_as_owner.tables) OR tenancy.may_be_written(t.tgrelid))
     UNION ALL
-    SELECT t.tgname, t.tgrelid::regclass, t.function::regprocedure, w.rolname, w.rolsuper OR w.rolbypassrls, min(k.conname), t.runs_statements
+    SELECT t.tgname, t.tgrelid::regclass, t.function::regprocedure, w.rolname, w.rolsuper OR w.rolbypassrls, min(k.conname), t.runs_statements, k.conrelid::regclass
     FROM fired t
-    JOIN pg_class c ON c.oid = t.tgrelid
-    JOIN pg_roles w ON w.oid = c.relowner
-    JOIN pg_constraint k ON k.conrelid = c.oid AND k.contype = 'f' AND k.conparentid = 0
+    -- A trigger of a partition fires below a key of the partitioned table, whose owner it is then.
+    JOIN pg_constraint k ON (k.conrelid = t.tgrelid OR k.conrelid IN (SELECT p.relid FROM pg_partition_ancestors(t.tgrelid) p))
+        AND k.contype = 'f' AND k.conparentid = 0
         AND (k.confdeltype = 'c' AND t.tgtype & 8 <> 0
              OR (k.confdeltype IN ('n', 'd') OR k.confupdtype IN ('c', 'n', 'd')) AND t.tgtype & 16 <> 0)
+    JOIN pg_class c ON c.oid = k.conrelid
+    JOIN pg_roles w ON w.oid = c.relowner
     WHERE NOT t.prosecdef AND (t.tgtype & 2 <> 0 OR current_setting('server_version_num')::integer >= 180000)
       AND (t.tgrelid = ANY (triggers_as_owner.tables) OR tenancy.may_be_written(k.confrelid))
-    GROUP BY t.tgname, t.tgrelid, t.function, w.rolname, w.rolsuper, w.rolbypassrls, t.runs_statements
+    GROUP BY t.tgname, t.tgrelid, t.function, w.rolname, w.rolsuper, w.rolbypassrls, t.runs_statements, k.conrelid
 $$;
 
 COMMENT ON FUNCTION tenancy.triggers_as_owner(regclass[]) IS
@@ -108,7 +110,7 @@ AS $$
     UNION ALL
     SELECT 'trigger_by_cascade', 'warning', format('trigger %I on %s', t.trigger, t.relation),
            format('where %I deletes or changes rows, its function %s runs as %I, the owner of the table, whom policies do not hold', t.foreign_key, t.function, t.owner),
-           format('Give the table to a role without SUPERUSER and BYPASSRLS: ALTER TABLE %s OWNER TO ...', t.relation)
+           format('Give the table to a role without SUPERUSER and BYPASSRLS: ALTER TABLE %s OWNER TO ...', t.key_of)
     FROM isolated i
     CROSS JOIN LATERAL tenancy.triggers_as_owner(i.tables) t
     WHERE i.tables IS NOT NULL AND t.owner_bypasses AND t.foreign_key IS NOT NULL AND t.runs_statements

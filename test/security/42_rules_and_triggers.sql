@@ -2,7 +2,7 @@
 -- hold: as the owner of the rule's relation; in a SECURITY DEFINER function that nobody may execute; before rows that a foreign key deletes.
 -- plan_migration() tells before, check() after, pentest() tries it, and what check() says ends it.
 BEGIN;
-SELECT plan(45);
+SELECT plan(52);
 SET LOCAL search_path = public, test_helpers;
 
 SELECT make_tenants();
@@ -109,6 +109,17 @@ ALTER TABLE children DROP CONSTRAINT parent, ADD CONSTRAINT parent FOREIGN KEY (
 SELECT attack('CREATE TRIGGER follow BEFORE UPDATE ON children FOR EACH ROW EXECUTE FUNCTION follow_up()',
               $$INSERT INTO parents VALUES (1); INSERT INTO children VALUES (1, 1, 'name of b'); UPDATE parents SET id = 2$$,
               'warning trigger_by_cascade trigger follow on public.children', 'write_by_cascade');
+
+-- A trigger of one partition, below the key of the partitioned table.
+DROP TRIGGER follow ON children;
+CREATE TABLE parts (id integer, parent integer, name text, tenant_id uuid NOT NULL,
+    FOREIGN KEY (tenant_id, parent) REFERENCES parents (tenant_id, id) ON DELETE CASCADE) PARTITION BY RANGE (id);
+CREATE TABLE parts_1 PARTITION OF parts DEFAULT;
+SELECT FROM tenancy.protect('parts');
+GRANT SELECT, INSERT ON parts TO PUBLIC;
+SELECT attack('CREATE TRIGGER follow BEFORE DELETE ON parts_1 FOR EACH ROW EXECUTE FUNCTION follow()',
+              $$INSERT INTO parents VALUES (1); INSERT INTO parts VALUES (1, 1, 'name of b'); DELETE FROM parents$$,
+              'warning trigger_by_cascade trigger follow on public.parts_1', 'write_by_cascade');
 
 SELECT * FROM finish();
 ROLLBACK;
