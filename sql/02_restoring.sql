@@ -5,7 +5,7 @@ CREATE FUNCTION tenancy.is_restoring() RETURNS boolean
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'tenancy_is_restoring';
 
 COMMENT ON FUNCTION tenancy.is_restoring() IS
-'whether this is a statement of a dump that a superuser restores: pg_dump and pg_restore turn check_function_bodies off; never true inside of a SECURITY DEFINER function; internal';
+'whether this is a statement of a dump that a superuser restores: pg_dump and pg_restore turn check_function_bodies off in their session, and only a superuser''s own SET counts; never true inside of a SECURITY DEFINER function; internal';
 
 CREATE FUNCTION tenancy.caller_is_restoring() RETURNS boolean
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'tenancy_caller_is_restoring';

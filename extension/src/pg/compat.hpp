@@ -72,6 +72,18 @@ inline void run_to_end(QueryDesc* query) {
 #endif
 }
 
+/// What the server knows of one of its own settings: its value's source, and the role that set it.
+inline const config_generic* setting_named(const char* name) {
+#if PG_VERSION_NUM >= 160000
+    return find_option(name, false, false, ERROR);
+#else
+    config_generic** all = get_guc_variables();
+    for (int i = 0; i < GetNumConfigOptions(); ++i)
+        if (strcmp(all[i]->name, name) == 0) return all[i];
+    elog(ERROR, "unrecognized configuration parameter \"%s\"", name);
+#endif
+}
+
 /// Memory for a GUC check hook's `extra`; the server frees it. Null when there is none: a check hook never raises.
 inline void* guc_allocate(std::size_t size) noexcept {
 #if PG_VERSION_NUM >= 160000

@@ -2,10 +2,6 @@
 
 #include "pg/prelude.hpp"
 
-extern "C" {
-#include "utils/guc_tables.h"
-}
-
 namespace tenancy::pg {
 
 namespace {
