@@ -9,7 +9,7 @@ CREATE TABLE tenancy.accepted_findings (
     accepted_by text NOT NULL,
     accepted_at timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT accepted_findings_pkey PRIMARY KEY (code, object, problem),
-    CONSTRAINT accepted_findings_reason_check CHECK (reason ~ '\S' AND length(reason) <= 2000)
+    CONSTRAINT accepted_findings_reason_check CHECK (reason ~ '[^[:space:]]' AND length(reason) <= 2000)
 );
 
 COMMENT ON TABLE tenancy.accepted_findings IS 'findings of check() that are meant to be so; written by accept_finding() and unaccept_finding()';
@@ -44,7 +44,7 @@ BEGIN
     IF missing IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = '22004', MESSAGE = format('%s must not be null', missing);
     END IF;
-    IF reason !~ '\S' OR length(reason) > 2000 THEN
+    IF reason !~ '[^[:space:]]' OR length(reason) > 2000 THEN
         RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = format('reason must have 1 to 2000 characters, not %s', length(btrim(reason))),
             HINT = 'Say why the finding is meant to be so, for whoever reads it next.';
     END IF;

@@ -215,7 +215,10 @@ BEGIN
     JOIN pg_attribute e ON e.attrelid = t.attrelid AND e.attname = 'embedding'
     JOIN pg_type v ON v.oid = e.atttypid
     JOIN pg_namespace vn ON vn.oid = v.typnamespace
-    WHERE t.attrelid = graph.entities AND t.attname = tenancy.graph_tenant_column(registered.columns ->> 'tenant_id')
+    -- As create_graph() named it: like that of the chunks, or tenant_id where another column had that name.
+    WHERE t.attrelid = graph.entities
+      AND t.attname = coalesce((SELECT d.attname FROM pg_attribute d WHERE d.attrelid = graph.entities AND d.attname = 'tenant_id' AND NOT d.attisdropped),
+                               registered.columns ->> 'tenant_id')
       AND (SELECT count(*) FROM pg_class c WHERE c.oid IN (graph.relations, graph.mentions)) = 2;
     IF NOT FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'TN010',

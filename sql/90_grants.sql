@@ -36,7 +36,6 @@ BEGIN ATOMIC
         ('app', 'get_document_chunks(uuid, text)'),
         ('app', 'graph_search(text, uuid, integer, integer, text, text[], ' || vectors || '.vector)'),
         ('app', 'graph_layout(text)'),
-        ('app', 'graph_tenant_column(text)'),
         ('app', 'upsert_entities(jsonb, text)'),
         ('app', 'upsert_relations(jsonb, text)'),
         ('app', 'refuse_bad_items(jsonb, text, text[])'),

@@ -11,7 +11,7 @@ namespace {
 
 class converter {
 public:
-    explicit converter(const std::string& from) : descriptor_{iconv_open("UTF-8", from.c_str())} {
+    explicit converter(const std::string& from, const char* to = "UTF-8") : descriptor_{iconv_open(to, from.c_str())} {
         if (descriptor_ == reinterpret_cast<iconv_t>(-1))
             throw std::invalid_argument{"iconv knows no encoding \"" + from + "\""};
     }
@@ -43,8 +43,9 @@ private:
 } // namespace
 
 bool is_utf8(std::string_view data) {
-    std::string same;
-    return converter{"UTF-8"}.convert(data, same) && same == data;
+    // UTF-16 has neither surrogates of their own nor anything beyond U+10FFFF.
+    std::string unused;
+    return converter{"UTF-8", "UTF-16LE"}.convert(data, unused);
 }
 
 bool looks_binary(std::string_view data) {

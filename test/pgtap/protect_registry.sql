@@ -19,8 +19,8 @@ SELECT throws_ok($$SELECT tenancy.protect('theirs_open')$$, '42501', 'must be ow
 SELECT throws_ok($$SELECT tenancy.unprotect('theirs')$$, '42501', 'must be owner of relation public.theirs', 'nor unprotected');
 SELECT throws_ok($$INSERT INTO tenancy.protected_tables (relation, tenant_column, column_type) VALUES ('theirs_open', 'id', 'uuid')$$, '42501',
                  'new row violates row-level security policy for table "protected_tables"', 'nor registered');
-SELECT throws_ok($$INSERT INTO tenancy.protected_tables (relation, tenant_column, column_type) VALUES (987654321, 'id', 'uuid')$$, '42501',
-                 'new row violates row-level security policy for table "protected_tables"', 'nor is a table that does not exist');
+SELECT throws_ok($$INSERT INTO tenancy.protected_tables (relation, tenant_column, column_type) VALUES (987654321, 'id', 'uuid')$$, '42P01',
+                 'relation "987654321" does not exist', 'nor is a table that does not exist');
 SELECT is(test_helpers.run('DELETE FROM tenancy.protected_tables'), 0::bigint, 'nor taken out of the registry');
 SELECT is(test_helpers.run('UPDATE tenancy.protected_tables SET index = false'), 0::bigint, 'nor changed in it');
 SELECT throws_ok($$UPDATE tenancy.protected_tables SET relation = 'mine'$$, '42501', 'permission denied for table protected_tables', 'nor exchanged');

@@ -33,7 +33,7 @@ RESET SESSION AUTHORIZATION;
 SELECT results_eq('SELECT * FROM ran_as', format('VALUES (%L, %L)', 'trap', :'operator'), 'which runs with its own rights');
 
 -- An owner's table with code wherever there can be some, in the way of everything that runs with more rights.
-SELECT make_role() AS app \gset
+SELECT make_role(session_context => true) AS app \gset
 SET SESSION AUTHORIZATION :"owner";
 CREATE FUNCTION spy() RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$
 BEGIN
@@ -138,7 +138,7 @@ ALTER TABLE typed_documents ALTER COLUMN title TYPE bigint USING 4242424242;
 SELECT attempts('a title that is no text');
 DELETE FROM tenancy.corpora WHERE name = 'typed';
 INSERT INTO tenancy.corpora (name, documents, chunks, dimensions, metric, text_config, columns)
-VALUES ('typed', 'typed_documents', 'typed_chunks', 3, 'cosine', 'simple', '{}');
+VALUES ('typed', 'typed_documents', 'typed_chunks', 3, 'cosine', 'pg_catalog.simple', '{}');
 SELECT throws_ok($$SELECT tenancy.rebuild_step('typed', 'vectors', 10) FROM tenancy.rebuild_begin('typed', 'vectors')$$, NULL, NULL, 'no columns: building');
 SELECT throws_ok($$SELECT count(*) FROM tenancy.match_chunks('[1,2,3]', corpus => 'typed')$$, 'TN010', 'corpus "typed" no longer fits its tables', 'no columns: search');
 RESET SESSION AUTHORIZATION;

@@ -41,7 +41,7 @@ SELECT is_empty($$SELECT signature FROM ours WHERE lanname NOT IN ('c', 'plpgsql
 -- Text that a caller can write decides nothing.
 SELECT is_empty($$SELECT o.signature, w.word
                   FROM ours o, unnest('{PG_CONTEXT,current_query,application_name,pg_stat_activity}'::text[]) AS w (word)
-                  WHERE pg_get_functiondef(o.oid) ~ w.word AND o.prokind <> 'a' AND o.proname <> 'check_server'$$,
+                  WHERE pg_get_functiondef(o.oid) ~ w.word AND o.prokind <> 'a' AND o.proname NOT IN ('check_server', 'check_sharing')$$,
                 'no function asks for the text of the statements around it, or for a name that anybody may give himself');
 
 -- The same under any standard_conforming_strings: PL/pgSQL reads a body again in each session.
