@@ -1,3 +1,7 @@
+-- CREATE EXTENSION puts pgvector's schema on the path, in which others may make functions and operators that fit better than
+-- PostgreSQL's.
+SET LOCAL search_path = pg_catalog, pg_temp;
+
 -- Plain, so that a schema of that name that somebody else made is never taken over.
 CREATE SCHEMA tenancy;
 

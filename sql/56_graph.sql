@@ -350,6 +350,11 @@ $$;
 COMMENT ON FUNCTION tenancy.upsert_relations(jsonb, text) IS
 'adds relations to the current tenant''s graph, or changes those between the same entities of the same kind: an array of objects with source or source_id, target or target_id and optionally source_kind, target_kind, kind, weight (above 0, at most 1) and metadata (merged); returns how many were written';
 
+-- Until the path is set again, the type vector is found in pgvector's schema. Types of PostgreSQL come first, and functions and
+-- operators are not named here.
+SELECT set_config('search_path', format('pg_catalog, %I, pg_temp', n.nspname), true)
+FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'vector';
+
 CREATE FUNCTION tenancy.graph_search(
     query_text text DEFAULT NULL, entity uuid DEFAULT NULL, depth integer DEFAULT 2, match_count integer DEFAULT 20,
     corpus text DEFAULT 'default', relation_kinds text[] DEFAULT NULL, query_embedding vector DEFAULT NULL
@@ -499,3 +504,5 @@ $$;
 
 COMMENT ON FUNCTION tenancy.graph_search(text, uuid, integer, integer, text, text[], vector) IS
 'the current tenant''s entities around those that a query, an embedding or an id finds, along relations in both directions and of the given kinds, at most depth steps away; best score first, which each step halves and multiplies by the relation''s weight; with the way there and up to 100 chunks that mention each';
+
+SET LOCAL search_path = pg_catalog, pg_temp;

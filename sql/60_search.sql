@@ -1,6 +1,10 @@
 -- Search: what the caller may see of a corpus, ranked. All of it is C, and all of it reads as the caller, under the
 -- caller's own policies. No function has a tenant argument.
--- The type vector is unqualified because its schema is pgvector's own, which CREATE EXTENSION puts on the path.
+
+-- Until the path is set again, the type vector is found in pgvector's schema. Types of PostgreSQL come first, and functions and
+-- operators are not named here.
+SELECT set_config('search_path', format('pg_catalog, %I, pg_temp', n.nspname), true)
+FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'vector';
 
 CREATE FUNCTION tenancy.match_chunks(
     query_embedding vector, match_count integer DEFAULT 10, match_threshold double precision DEFAULT NULL,
@@ -58,3 +62,5 @@ LANGUAGE c STABLE PARALLEL RESTRICTED COST 1000 ROWS 100 AS 'MODULE_PATHNAME', '
 
 COMMENT ON FUNCTION tenancy.get_document_chunks(uuid, text) IS
 'the chunks of one document of the current tenant in their order; none for a document that is not there or not the tenant''s';
+
+SET LOCAL search_path = pg_catalog, pg_temp;

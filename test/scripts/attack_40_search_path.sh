@@ -195,4 +195,71 @@ done
 ok 'a refusal is still recorded, whatever the owner of the database sets' [ "$after" -gt "$before" ]
 ok "nothing of the attacker's was called, but by the attacker" none_called
 ok 'and the attacker is no superuser' [ "$(as postgres -c "SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname OPERATOR(pg_catalog.=) 'attacker'")" = f ]
+
+# ---- CREATE EXTENSION, in a database whose owner made what fits better than PostgreSQL's where pgvector is.
+unset PGOPTIONS
+psql -XqAt -v ON_ERROR_STOP=1 -d "$url" -c 'CREATE DATABASE install OWNER attacker' >/dev/null
+in_install() { psql -XqAt -v ON_ERROR_STOP=1 -d "$url dbname=install user=$1" "${@:2}" 2>&1; }
+in_install postgres -c 'CREATE EXTENSION vector SCHEMA public' >/dev/null
+cat >"$work/better.sql" <<'SQL'
+-- Polymorphic functions of PostgreSQL for types that one would call them with, and operators between types that have to be cast else.
+SET search_path = pg_catalog;
+DO $do$
+DECLARE
+    types text[] := '{text,name,oid,regclass,regtype,regproc,regnamespace,int2,int4,int8,"char",bool,uuid,json,jsonb,text[],name[],oid[],regclass[],aclitem[],int2vector}';
+    f record;
+    t text;
+    made integer := 0;
+BEGIN
+    FOR f IN
+        SELECT p.proname, p.prorettype::regtype::text AS result, ARRAY(SELECT a::regtype::text FROM unnest(p.proargtypes::oid[]) WITH ORDINALITY u (a, n) ORDER BY n) AS arguments
+        FROM pg_proc p WHERE p.pronamespace = 'pg_catalog'::regnamespace AND p.prokind = 'f'
+          AND p.proargtypes::oid[] && ARRAY['anyelement'::regtype, 'anyarray'::regtype, 'anycompatible'::regtype, 'anycompatiblearray'::regtype, '"any"'::regtype]::oid[]
+    LOOP
+        FOREACH t IN ARRAY types LOOP
+            BEGIN
+                EXECUTE format('CREATE FUNCTION public.%I(%s) RETURNS %s LANGUAGE plpgsql AS $b$ BEGIN RAISE WARNING %L, current_user; RETURN NULL; END $b$', f.proname,
+                    (SELECT string_agg(CASE WHEN a IN ('anyelement', 'anycompatible', '"any"') THEN t WHEN a IN ('anyarray', 'anycompatiblearray') THEN rtrim(t, '[]') || '[]' ELSE a END, ', ' ORDER BY n)
+                     FROM unnest(f.arguments) WITH ORDINALITY u (a, n)),
+                    CASE WHEN f.result IN ('anyelement', 'anycompatible') THEN t WHEN f.result IN ('anyarray', 'anycompatiblearray') THEN rtrim(t, '[]') || '[]' ELSE f.result END,
+                    format('hostile function %s called as %%', f.proname));
+                made := made + 1;
+            EXCEPTION WHEN OTHERS THEN NULL;
+            END;
+        END LOOP;
+    END LOOP;
+    FOR f IN
+        SELECT o.name, l.type AS left_type, r.type AS right_type, row_number() OVER () AS n
+        FROM (VALUES ('='), ('<>'), ('||'), ('~'), ('<'), ('>'), ('+')) AS o (name), unnest(types) l (type), unnest(types) r (type)
+        WHERE NOT EXISTS (SELECT FROM pg_operator p WHERE p.oprname = o.name AND p.oprleft = l.type::regtype AND p.oprright = r.type::regtype)
+    LOOP
+        EXECUTE format('CREATE FUNCTION public.better_%s(%s, %s) RETURNS %s LANGUAGE plpgsql AS $b$ BEGIN RAISE WARNING %L, current_user; RETURN NULL; END $b$',
+            f.n, f.left_type, f.right_type, CASE f.name WHEN '||' THEN 'text' WHEN '+' THEN 'bigint' ELSE 'bool' END,
+            format('hostile operator %s(%s,%s) called as %%', f.name, f.left_type, f.right_type));
+        EXECUTE format('CREATE OPERATOR public.%s (FUNCTION = public.better_%s, LEFTARG = %s, RIGHTARG = %s)', f.name, f.n, f.left_type, f.right_type);
+        made := made + 1;
+    END LOOP;
+    IF made < 2000 THEN
+        RAISE EXCEPTION 'only % were made', made;
+    END IF;
+END
+$do$;
+SQL
+ok 'there is something that fits better' in_install attacker -f "$work/better.sql"
+since
+in_install postgres -c 'SELECT t.oid::text = t.typarray FROM pg_type t LIMIT 1' >/dev/null
+ok 'and is called where its schema is on the path' grep -qF 'hostile operator =(text,oid) called as postgres' <(traps)
+since
+ok 'the extension is created there' in_install postgres -c 'CREATE EXTENSION tenancy' -c 'SELECT count(*) FROM tenancy.check()'
+ok "nothing of the owner's was called" none_called
+bound() {
+    local found
+    found=$(in_install postgres -c "SET search_path = pg_catalog" -c "
+        SELECT p.oid::regprocedure, d.refclassid::regclass, d.refobjid FROM pg_depend d JOIN pg_proc p ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid
+        WHERE p.pronamespace IN ('tenancy'::regnamespace, 'tenancy_internal'::regnamespace)
+          AND (d.refclassid = 'pg_proc'::regclass AND d.refobjid IN (SELECT o.oid FROM pg_proc o WHERE o.pronamespace = 'public'::regnamespace)
+               OR d.refclassid = 'pg_operator'::regclass AND d.refobjid IN (SELECT o.oid FROM pg_operator o WHERE o.oprnamespace = 'public'::regnamespace))")
+    [[ -z $found ]] || { echo "$found"; return 1; }
+}
+ok 'and no function of ours holds any of it' bound
 finish
