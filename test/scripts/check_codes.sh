@@ -6,9 +6,9 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
 # A finding begins with its code and its severity, a literal or a CASE of literals.
 awk '
     FNR == 1 { inside = 0 }
-    FILENAME ~ /registry|paths/ && /^CREATE FUNCTION/ { inside = 0 }
-    FILENAME ~ /registry|paths/ && /^CREATE FUNCTION tenancy\.(all|indirect)_faults/ { inside = 1 }
-    FILENAME ~ /registry|paths/ && !inside { next }
+    FILENAME ~ /40_registry|paths/ && /^CREATE FUNCTION/ { inside = 0 }
+    FILENAME ~ /40_registry|paths/ && /^CREATE FUNCTION tenancy\.(all|indirect)_faults/ { inside = 1 }
+    FILENAME ~ /40_registry|paths/ && !inside { next }
     match($0, /SELECT .([a-z_]+).( AS code)?, (.(error|warning|info).|CASE .* END)/) {
         text = substr($0, RSTART + 7)
         split(text, quoted, "\047")
