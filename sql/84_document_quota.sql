@@ -641,6 +641,11 @@ LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    IF tenancy.caller_is_restoring()
+       AND NOT EXISTS (SELECT FROM pg_event_trigger_ddl_commands() d JOIN tenancy.documents_tables() t ON t.relation = d.objid) THEN
+        -- Each worker of a parallel restore holds the table that it loads: one that counts then waits for another that does, too.
+        RETURN;
+    END IF;
     IF EXISTS (SELECT FROM tenancy.corpora) OR EXISTS (SELECT FROM tenancy.counted_tables) THEN
         PERFORM tenancy.follow_documents();
         PERFORM tenancy.enable_for_replicas(c.relation) FROM tenancy.counted_tables c;
