@@ -641,10 +641,15 @@ LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF tenancy.caller_is_restoring()
-       AND NOT EXISTS (SELECT FROM pg_event_trigger_ddl_commands() d JOIN tenancy.documents_tables() t ON t.relation = d.objid) THEN
-        -- Each worker of a parallel restore holds the table that it loads: one that counts then waits for another that does, too.
-        RETURN;
+    IF tenancy.caller_is_restoring() THEN
+        IF EXISTS (SELECT FROM pg_event_trigger_ddl_commands() d
+                   WHERE d.objid IN ('tenancy.corpora'::regclass, 'tenancy.protected_tables'::regclass)) THEN
+            -- Together they say which tables are counted: whichever is loaded last must see the other.
+            PERFORM pg_advisory_xact_lock('tenancy.counted_tables'::regclass::oid::bigint);
+        ELSIF NOT EXISTS (SELECT FROM pg_event_trigger_ddl_commands() d JOIN tenancy.documents_tables() t ON t.relation = d.objid) THEN
+            -- Each worker of a parallel restore holds the table that it loads: if all of them counted, they would wait for each other.
+            RETURN;
+        END IF;
     END IF;
     IF EXISTS (SELECT FROM tenancy.corpora) OR EXISTS (SELECT FROM tenancy.counted_tables) THEN
         PERFORM tenancy.follow_documents();

@@ -20,9 +20,11 @@ sql postgres -c 'CREATE ROLE app LOGIN' -c 'CREATE ROLE owner LOGIN' -c 'CREATE 
     -c 'CREATE DATABASE one' || exit 1
 sql one -f test/scripts/installation.sql >/dev/null || exit 1
 
-# Rows of all tables that are dumped, foreign keys, triggers, policies, findings, limits and chains.
+# Rows of all tables that are dumped, foreign keys, triggers, policies, findings, limits and chains; after the verification, which
+# settles what the order of loading has left, as the documentation says.
 state() {
     sql "$1" <<'END'
+SELECT FROM tenancy.verify_restore() \g /dev/null
 SELECT format('SELECT %L, count(*), md5(string_agg(j, E''\n'' ORDER BY j)) FROM (SELECT (to_jsonb(t) - ''transaction_id'')::text AS j FROM ONLY %s t %s) x',
               c.oid::regclass, c.oid::regclass, e.condition)
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -36,7 +38,8 @@ SELECT format('%s %s %s %s', tgrelid::regclass, regexp_replace(tgname, '_\d+$', 
 WHERE tgrelid::regclass::text !~ '^tenancy.(stores|words|vector)' GROUP BY t ORDER BY t;
 SELECT polrelid::regclass, polname, pg_get_expr(polqual, polrelid) FROM pg_policy ORDER BY polrelid::regclass::text, polname;
 SELECT sequencename, last_value FROM pg_sequences WHERE schemaname !~ '^tenancy' ORDER BY 1;
-SELECT c.* FROM tenancy.check() c WHERE code <> 'store_missing';
+-- Whether tables were analysed meanwhile is up to autovacuum.
+SELECT c.* FROM tenancy.check() c WHERE code NOT IN ('store_missing', 'explain_open');
 SELECT t.slug, l.* FROM tenancy.tenants t, tenancy.limits(t.id) l ORDER BY 1, 2;
 SELECT t.slug, v.* FROM tenancy.tenants t, tenancy.verify_audit(t.id) v ORDER BY 1;
 SELECT 'unverified', relation, name FROM tenancy.unverified_keys;
@@ -76,14 +79,9 @@ ok "there is something to keep" test "$(wc -l <"$work/one")" -ge 200
 
 way "plain" sql two -f "$work/plain.sql"
 ok "  keys enter, and each tenant sees its own" isolated
-way "plain, in one transaction" sql two -1 -f "$work/plain.sql"
-way "plain, by INSERT" sql two -f "$work/inserts.sql"
-way "an archive" restore "$work/archive"
-way "an archive, in one transaction" restore -1 "$work/archive"
-way "a tar" restore "$work/tar"
-for jobs in 2 4 8; do
-    way "a folder, -j $jobs" restore -j $jobs "$work/folder"
-done
+way "plain, by INSERT, in one transaction" sql two -1 -f "$work/inserts.sql"
+way "a tar, in one transaction" restore -1 "$work/tar"
+way "a folder, -j 8" restore -j 8 "$work/folder"
 way "an archive, -j 3" restore -j 3 "$work/archive"
 ok "  keys enter, and each tenant sees its own" isolated
 way "by another superuser, without owners" restore --no-owner --role=boss -j 2 "$work/archive"
@@ -96,13 +94,10 @@ after_data() { list | sed -nE "/$is_data/,\$p" | grep -vE "$is_data"; }
 data() { list | grep -E "$is_data"; }
 { before_data; data | tac; after_data; } >"$work/reversed"
 way "data in reversed order" restore -L "$work/reversed" "$work/archive"
-for seed in 1 2; do
-    { before_data; data | awk -v s=$seed 'BEGIN { srand(s) } { print rand() "\t" $0 }' | sort -n | cut -f 2-; after_data; } >"$work/shuffled"
-    way "data in order $seed" restore -L "$work/shuffled" "$work/archive"
-done
+{ before_data; data | awk 'BEGIN { srand(1) } { print rand() "\t" $0 }' | sort -n | cut -f 2-; after_data; } >"$work/shuffled"
+way "data in shuffled order" restore -L "$work/shuffled" "$work/archive"
 { before_data; data | grep -v ' tenancy '; after_data; data | grep ' tenancy ' | tac; } >"$work/late"
-way "the catalogue's data after keys and policies" restore -L "$work/late" "$work/archive"
-way "the same by four workers" restore -j 4 -L "$work/late" "$work/archive"
+way "the catalogue's data after keys and policies, -j 4" restore -j 4 -L "$work/late" "$work/archive"
 
 sections() {
     local section
@@ -113,9 +108,8 @@ sections() {
 way "section by section, -j 4" sections -j 4 "$work/folder"
 # PostgreSQL turns all triggers on again as ordinary ones, those that were to fire always, too.
 but='tenancy.keep_(vectors|words) '
-in_halves() { restore -s "$work/archive" && restore -a --disable-triggers "$@" "$work/archive"; }
-way "the schema, then the data without triggers" in_halves
-way "the same, -j 4" in_halves -j 4
+in_halves() { restore -s "$work/archive" && restore -a --disable-triggers -j 4 "$work/archive"; }
+way "the schema, then the data without triggers, -j 4" in_halves
 halves_of_dump() { sql two -f <(dump -s) && sql two -f <(dump -a); }
 way "a dump of the schema and a dump of the data" halves_of_dump
 
@@ -131,9 +125,7 @@ table_by_table() {
 }
 way "table by table" table_by_table
 but=''
-ok "over what is there" restore --clean --if-exists "$work/archive"
-ok "  and all is as it was" same
-ok "the same, -j 4" restore --clean --if-exists -j 4 "$work/archive"
+ok "over what is there, -j 4" restore --clean --if-exists -j 4 "$work/archive"
 ok "  and all is as it was" same
 
 # What is missing is said, and not said any more when it is there.
