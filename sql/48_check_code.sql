@@ -62,7 +62,8 @@ AS $$
         JOIN pg_proc f ON f.oid = t.tgfoid
         JOIN pg_language l ON l.oid = f.prolang
         WHERE NOT t.tgisinternal AND t.tgparentid = 0 AND t.tgenabled <> 'D'
-          AND f.pronamespace <> 'pg_catalog'::regnamespace
+          -- What a migration makes lies in our schema.
+          AND f.pronamespace NOT IN ('pg_catalog'::regnamespace, 'tenancy'::regnamespace)
           AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = f.oid AND d.deptype = 'e')
     )
     SELECT t.tgname, t.tgrelid::regclass, t.function::regprocedure, w.rolname, w.rolsuper OR w.rolbypassrls, NULL::name, t.runs_statements, NULL::regclass
