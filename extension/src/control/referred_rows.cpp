@@ -4,6 +4,7 @@
 // this sets off wait for the end of the statement, though, and run as whoever that is. In a statement with the rights of the
 // extension's owner an owner's trigger would have them too, and so would a deferred one with those of who commits.
 
+#include "pg/arguments.hpp"
 #include "pg/prelude.hpp"
 
 extern "C" {
@@ -15,6 +16,9 @@ PGDLLEXPORT PG_FUNCTION_INFO_V1(tenancy_change_referred);
 /// security-restricted operation, in which no trigger can be put off.
 PGDLLEXPORT Datum tenancy_change_referred(PG_FUNCTION_ARGS) {
     constexpr int parameters = 2;
+    tenancy::pg::refuse_null(fcinfo, 0, "statement");
+    tenancy::pg::refuse_null(fcinfo, 3, "triggers_as");
+    tenancy::pg::refuse_null(fcinfo, 4, "search_path");
     const char* statement = text_to_cstring(PG_GETARG_TEXT_PP(0));
     Oid types[parameters] = {UUIDOID, TEXTOID};
     ParamListInfo values = makeParamList(parameters);
@@ -27,7 +31,9 @@ PGDLLEXPORT Datum tenancy_change_referred(PG_FUNCTION_ARGS) {
     SPIPlanPtr plan = SPI_prepare(statement, parameters, types);
     if (plan == nullptr) elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
     CachedPlan* planned = SPI_plan_get_cached_plan(plan);
-    if (planned == nullptr) elog(ERROR, "not one statement: %s", statement);
+    if (planned == nullptr || linitial_node(PlannedStmt, planned->stmt_list)->commandType == CMD_UTILITY)
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("not one statement that changes rows: %s", statement)));
+    (void)GetUserNameFromId(triggers_as, false); // raises for a role that does not exist
     PushActiveSnapshot(GetTransactionSnapshot());
     QueryDesc* query = CreateQueryDesc(linitial_node(PlannedStmt, planned->stmt_list), statement, GetActiveSnapshot(), InvalidSnapshot,
                                        None_Receiver, values, nullptr, 0);
